@@ -1,0 +1,1 @@
+"""What runs irisdrop as a service: unit files and packages. Imports irisdrop, never the reverse."""
