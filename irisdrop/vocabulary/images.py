@@ -47,8 +47,12 @@ class ImageFile:
     readings: tuple[Reading, ...] = ()
     profile: str | None = None  # digest of the profile's text
     reason: Code | None = None
+    detail: str | None = None
     entry: str | None = None  # WorklistEntry.id
     eye: str | None = None
     taken: datetime | None = None
     assigned_by: str | None = None
     not_before: datetime | None = None
+    replaces: str | None = None  # the receipt that a person's correction takes the place of
+    tries: int = 0
+    ask_first: bool = False  # recovered after a damage: the platform may hold it already

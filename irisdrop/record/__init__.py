@@ -1,0 +1,1 @@
+"""What irisdrop knows for certain: journal, spool and worklist mirror; the only place with SQL."""

@@ -1,0 +1,63 @@
+"""What the journal and the spool need of a POSIX system."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+# Where SQLite's locks and shared memory can't be trusted (sqlite.org/howtocorrupt.html §2.1; Sonarr#3645).
+NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "fuse.sshfs",
+        "fuse.rclone",
+        "9p",
+        "afs",
+        "ncpfs",
+        "davfs",
+        "ceph",
+        "glusterfs",
+    }
+)
+
+
+def lock(file: IO[bytes]) -> bool:
+    """Take the whole file for this process, without waiting; the system releases it when the process dies."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: without it a rename may be gone after a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def network_file_system(path: Path) -> str | None:
+    """The kind of network file system that holds `path`, or None for a local one."""
+    device = path.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            before, _, behind = line.partition(" - ")
+            if before.split()[2] == wanted:
+                kind = behind.split()[0]
+                return kind if kind in NETWORK_FILE_SYSTEMS else None
+    return None
+
+
+def private(folder: Path) -> None:
+    """Readable by the account of the service alone."""
+    folder.chmod(0o700)

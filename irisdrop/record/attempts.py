@@ -1,0 +1,122 @@
+"""Tries to deliver: committed before the first byte leaves, so that a crash leaves a question and not a gap."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from irisdrop.record.database import Database
+from irisdrop.record.images import image as as_image
+from irisdrop.record.journal import AGENT, Journal, StaleImage
+from irisdrop.record.text import moment, stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.deliveries import Attempt, Receipt
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.states import Event, State
+
+
+class Attempts:
+    """The attempts and receipts of all images."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._db: Database = journal.database
+        self._clock = clock
+
+    def due(self, limit: int, busy: frozenset[int] = frozenset()) -> list[ImageFile]:
+        """MATCHED images that may be sent now, the newest exam first, without those in `busy`."""
+        now = stamp(self._clock.now())
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE state = ? AND (not_before IS NULL OR not_before <= ?) "
+            "AND (next_try IS NULL OR next_try <= ?) ORDER BY recency DESC LIMIT ?",
+            (State.MATCHED, now, now, limit + len(busy)),
+        )
+        return [image for image in map(as_image, rows) if image.id not in busy][:limit]
+
+    def next_due(self) -> datetime | None:
+        """When the next MATCHED image that waits may be sent."""
+        row = self._db.row(
+            "SELECT min(max(coalesce(not_before, ''), coalesce(next_try, ''))) AS at FROM images WHERE state = ?",
+            (State.MATCHED,),
+        )
+        return moment(row["at"]) if row is not None and row["at"] else None
+
+    def begin(self, image: ImageFile) -> Attempt:
+        """Open an attempt, in a commit that checks the image's version and its order; raises StaleImage."""
+        with self._db.transaction():
+            now = self._journal.get(image.id)
+            if now.version != image.version or now.state is not State.MATCHED or now.entry is None or now.eye is None:
+                raise StaleImage(f"image {image.id} changed before it was sent")
+            if self.open_attempt(image.id) is not None:
+                raise StaleImage(f"image {image.id} is being sent already")
+            standing = self._db.row("SELECT standing FROM entries WHERE id = ?", (now.entry,))
+            if standing is not None and standing["standing"] in ("cancelled", "replaced"):
+                raise StaleImage(f"the order of image {image.id} was withdrawn")
+            cursor = self._db.execute(
+                "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?)",
+                (image.id, now.entry, now.eye, stamp(self._clock.now())),
+            )
+            row = self._db.row("SELECT * FROM attempts WHERE id = ?", (cursor.lastrowid,))
+            assert row is not None
+            return _attempt(row)
+
+    def end(self, attempt: Attempt, outcome: str, next_try: datetime | None = None) -> None:
+        """Close an attempt; call it inside the transaction that moves the image."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE attempts SET ended = ?, outcome = ?, next_try = ? WHERE id = ?",
+                (stamp(self._clock.now()), outcome, None if next_try is None else stamp(next_try), attempt.id),
+            )
+
+    def open_attempt(self, image: int) -> Attempt | None:
+        """The attempt of an image that has no outcome yet."""
+        row = self._db.row("SELECT * FROM attempts WHERE image = ? AND ended IS NULL", (image,))
+        return None if row is None else _attempt(row)
+
+    def left_open(self) -> list[Attempt]:
+        """Attempts that a crash cut off: the platform is asked before anything is sent again."""
+        return [_attempt(row) for row in self._db.rows("SELECT * FROM attempts WHERE ended IS NULL ORDER BY id")]
+
+    def of(self, image: int) -> list[Attempt]:
+        """Every attempt of an image, oldest first."""
+        return [_attempt(row) for row in self._db.rows("SELECT * FROM attempts WHERE image = ? ORDER BY id", (image,))]
+
+    def confirm(self, image: ImageFile, receipt: Receipt, why: str) -> ImageFile:
+        """MATCHED → UPLOADED → DELIVERED with the receipt, in one commit."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (receipt.id, image.id, receipt.digest, receipt.entry, receipt.eye, receipt.at, receipt.replaces),
+            )
+            if image.state is State.MATCHED:
+                image = self._journal.move(image, Event.UPLOAD, AGENT, "the platform holds the bytes")
+            changes: dict[str, Any] = {"receipt": receipt.id, "next_try": None, "ask_first": 0}
+            return self._journal.move(image, Event.CONFIRM, AGENT, why, **changes)
+
+    def receipt(self, image: int) -> Receipt | None:
+        """The receipt by which an image counts as delivered."""
+        row = self._db.row("SELECT r.* FROM receipts r JOIN images i ON i.receipt = r.id WHERE i.id = ?", (image,))
+        if row is None:
+            return None
+        return Receipt(row["id"], row["digest"], row["entry"], row["eye"], row["at"], replaces=row["replaces"])
+
+    def clear_waits(self) -> None:
+        """The platform is back: nothing waits for its back-off any longer."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE images SET next_try = NULL WHERE state = ? AND next_try IS NOT NULL", (State.MATCHED,)
+            )
+
+
+def _attempt(row: sqlite3.Row) -> Attempt:
+    return Attempt(
+        row["id"],
+        row["image"],
+        row["entry"],
+        row["eye"],
+        moment(row["began"]),
+        moment(row["ended"]) if row["ended"] else None,
+        row["outcome"],
+        moment(row["next_try"]) if row["next_try"] else None,
+    )

@@ -1,0 +1,74 @@
+"""How an ImageFile and its decision stand in the journal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from irisdrop.record.text import moment, unpacked
+from irisdrop.vocabulary.decisions import Capture, Decision, Matched
+from irisdrop.vocabulary.images import ImageFile, Reading
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import State
+
+
+def image(row: sqlite3.Row) -> ImageFile:
+    """The ImageFile of a row of `images`."""
+    return ImageFile(
+        id=row["id"],
+        version=row["version"],
+        state=State(row["state"]),
+        camera=row["camera"],
+        path=unpacked(row["path"]),
+        name=row["name"],
+        digest=row["digest"],
+        size=row["size"],
+        arrived=moment(row["arrived"]),
+        live=bool(row["live"]),
+        readings=tuple(Reading(*item) for item in json.loads(row["readings"])),
+        profile=row["profile"],
+        reason=Code(row["reason"]) if row["reason"] else None,
+        detail=row["detail"],
+        entry=row["entry"],
+        eye=row["eye"],
+        taken=moment(row["taken"]) if row["taken"] else None,
+        assigned_by=row["assigned_by"],
+        not_before=moment(row["not_before"]) if row["not_before"] else None,
+        replaces=row["replaces"],
+        tries=row["tries"],
+        ask_first=bool(row["ask_first"]),
+    )
+
+
+def plain_readings(readings: tuple[Reading, ...]) -> str:
+    """Readings as JSON, in the order in which they were read."""
+    return json.dumps([[r.key, r.value, r.raw, r.source, r.flaw] for r in readings], ensure_ascii=False)
+
+
+def plain_decision(decision: Decision) -> str:
+    """A decision with its whole trace, as JSON for `explain`, the page and the journal."""
+    return json.dumps(decision_as_dict(decision), ensure_ascii=False)
+
+
+def decision_as_dict(decision: Decision) -> dict[str, Any]:
+    """A decision as plain values."""
+    matched = isinstance(decision, Matched)
+    plain: dict[str, Any] = {
+        "decision": "matched" if matched else "unmatched",
+        "key_set": list(decision.key_set),
+        "taken": _capture(decision.taken),
+        "candidates": [{"entry": c.entry.id, "refused": c.refused, "code": c.code} for c in decision.candidates],
+        "trace": list(decision.trace),
+    }
+    if isinstance(decision, Matched):
+        plain |= {"entry": decision.entry.id, "eye": decision.eye, "deciding": [r.source for r in decision.deciding]}
+    else:
+        plain |= {"reason": decision.reason, "detail": decision.detail}
+    return plain
+
+
+def _capture(capture: Capture | None) -> dict[str, str] | None:
+    if capture is None:
+        return None
+    return {"begin": capture.begin.isoformat(), "end": capture.end.isoformat(), "source": capture.source}

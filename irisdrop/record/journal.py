@@ -1,0 +1,320 @@
+"""The journal is the queue: stages take images in a state and move them on, one commit for a state and its history."""
+
+from __future__ import annotations
+
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from irisdrop.record.database import Database
+from irisdrop.record.images import image as as_image
+from irisdrop.record.images import plain_decision, plain_readings
+from irisdrop.record.known import Fingerprint, Known, Standing
+from irisdrop.record.text import moment, packed, shown, stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.decisions import Decision, Matched
+from irisdrop.vocabulary.images import ImageFile, Reading
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import Event, State, after
+
+AGENT = "irisdrop"
+
+
+class StaleImage(Exception):
+    """The image changed since it was looked at: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of an image's history."""
+
+    at: datetime
+    event: str
+    before: State | None
+    after: State
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One path with a new look: `folder` below the camera's ("" for itself), `base` name, absolute `path`."""
+
+    camera: str
+    folder: str
+    base: str
+    path: str
+    fingerprint: Fingerprint
+
+    @property
+    def name(self) -> str:
+        """The path below the camera's folder, `/` on every system, fit for people."""
+        below = f"{self.folder}/{self.base}" if self.folder else self.base
+        return shown(below.replace("\\", "/") if "\\" in self.folder else below)
+
+
+class Journal:
+    """Every image, its state and its history. Changes check the image's version: two can't act on one look."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+        self.known = Known(database)
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock) -> Journal:
+        """Open or create; raises Damaged or Foreseen (newer version, network drive)."""
+        return cls(Database(path, clock), clock)
+
+    @property
+    def database(self) -> Database:
+        """For the other records that live in the same file."""
+        return self._db
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Several moves in one commit."""
+        return self._db.transaction()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # ------------------------------------------------------------------ arrival
+
+    def see(self, arrivals: Iterable[Arrival], *, live: bool) -> list[ImageFile]:
+        """Note new paths as SEEN, all in one commit; a path that had an image before gets none until its bytes differ."""
+        seen: list[ImageFile] = []
+        with self._db.transaction():
+            for arrival in arrivals:
+                if self._db.row("SELECT 1 FROM images WHERE path = ?", (packed(arrival.path),)) is None:
+                    seen.append(self._insert(arrival, self._clock.now(), live))
+                self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, Standing.PENDING)])
+        return seen
+
+    def settle(
+        self,
+        arrival: Arrival,
+        digest: str,
+        size: int,
+        *,
+        arrived: datetime,
+        live: bool,
+        racy: bool,
+        grown: bool = False,
+    ) -> ImageFile | None:
+        """Note that the bytes of a path are complete and spooled; None where they are an image we have already.
+
+        The same path and digest are the same ImageFile, whatever the mtime. `grown` says that these bytes begin with
+        those of the path's last image: if that one is in quarantine as UNREADABLE, it was a partial and is superseded.
+        """
+        with self._db.transaction():
+            standing = Standing.RACY if racy else Standing.SETTLED
+            self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, standing)])
+            earlier = self.at_path(arrival.path)
+            if any(image.digest == digest for image in earlier):
+                return None
+            waiting = [image for image in earlier if image.state is State.SEEN]
+            if grown and earlier and earlier[-1].state is State.QUARANTINED and earlier[-1].reason is Code.UNREADABLE:
+                self.move(earlier[-1], Event.SUPERSEDE, AGENT, "the file grew on: this was only its beginning")
+            image = waiting[-1] if waiting else self._insert(arrival, arrived, live)
+            return self.move(image, Event.SETTLE, AGENT, "complete and spooled", digest=digest, size=size)
+
+    def recover(self, camera: str, path: str, name: str, digest: str, size: int, arrived: datetime) -> ImageFile:
+        """An image whose bytes the spool has and the journal does not: the platform is asked before it is sent."""
+        with self._db.transaction():
+            arrival = Arrival(camera, "", name, path, Fingerprint(size, 0, 0, 0))
+            image = self._insert(arrival, arrived, live=False, name=name)
+            return self.move(image, Event.SETTLE, AGENT, "found in the spool", digest=digest, size=size, ask_first=1)
+
+    # ------------------------------------------------------------------ moves
+
+    def move(self, image: ImageFile, event: Event, who: str, why: str, **changes: Any) -> ImageFile:
+        """Take `image` along the table; raises StaleImage where it is no longer the one that was looked at.
+
+        `changes` are columns of `images`; the state and its line of history are one commit.
+        """
+        with self._db.transaction():
+            state = after(image.state, event)
+            self._update(image, state, changes)
+            self._write_history(image.id, event, image.state, state, who, why)
+            return self.get(image.id)
+
+    def identify(self, image: ImageFile, readings: tuple[Reading, ...], profile: str, why: str) -> ImageFile:
+        """SETTLED or IDENTIFIED → IDENTIFIED, with what was read."""
+        return self.move(image, Event.IDENTIFY, AGENT, why, readings=plain_readings(readings), profile=profile)
+
+    def decide(self, image: ImageFile, decision: Decision, *, event: Event, why: str, **more: Any) -> ImageFile:
+        """Move an image by a decision and keep the decision with its whole trace."""
+        changes: dict[str, Any] = {"decision": plain_decision(decision), **more}
+        if decision.taken is not None:
+            changes |= {"taken": stamp(decision.taken.begin), "recency": stamp(decision.taken.begin)}
+        if isinstance(decision, Matched):
+            changes |= {"entry": decision.entry.id, "eye": decision.eye, "reason": None, "detail": None}
+        else:
+            changes |= {"reason": decision.reason, "detail": decision.detail, "entry": None}
+        return self.move(image, event, AGENT, why, **changes)
+
+    def refuse(self, image: ImageFile, code: Code, detail: str, who: str = AGENT, **changes: Any) -> ImageFile:
+        """Into quarantine, with the reason."""
+        return self.move(image, Event.REFUSE, who, f"{code}: {detail}", reason=code, detail=detail, **changes)
+
+    def note(self, image: ImageFile, **changes: Any) -> ImageFile:
+        """Change columns without a transition (a decision that waits, the next try)."""
+        with self._db.transaction():
+            self._update(image, image.state, changes)
+            return self.get(image.id)
+
+    # ------------------------------------------------------------------ questions
+
+    def get(self, number: int) -> ImageFile:
+        """One image; KeyError where there is none."""
+        row = self._db.row("SELECT * FROM images WHERE id = ?", (number,))
+        if row is None:
+            raise KeyError(number)
+        return as_image(row)
+
+    def at_path(self, path: str) -> list[ImageFile]:
+        """Every image that ever lay at an absolute path and did not vanish unread, oldest first."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE path = ? AND state <> ? ORDER BY id", (packed(path), State.VANISHED)
+        )
+        return [as_image(row) for row in rows]
+
+    def in_state(self, *states: State, limit: int = -1, beyond: int = 0) -> list[ImageFile]:
+        """Images in any of `states`, oldest first; `beyond` an id, to page on."""
+        marks = ",".join("?" * len(states))
+        rows = self._db.rows(
+            f"SELECT * FROM images WHERE state IN ({marks}) AND id > ? ORDER BY id LIMIT ?", (*states, beyond, limit)
+        )
+        return [as_image(row) for row in rows]
+
+    def with_digest(self, digest: str) -> list[ImageFile]:
+        """Every image of these bytes, oldest first."""
+        rows = self._db.rows("SELECT * FROM images WHERE digest = ? ORDER BY id", (digest,))
+        return [as_image(row) for row in rows]
+
+    def on_entry(self, entry: str, *states: State) -> list[ImageFile]:
+        """Images that a worklist entry holds, in any of `states`."""
+        marks = ",".join("?" * len(states))
+        rows = self._db.rows(f"SELECT * FROM images WHERE entry = ? AND state IN ({marks})", (entry, *states))
+        return [as_image(row) for row in rows]
+
+    def quarantined_for(self, code: Code, arrived_after: datetime) -> list[ImageFile]:
+        """Quarantined images of one reason that arrived after a time."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE state = ? AND reason = ? AND arrived > ? ORDER BY id",
+            (State.QUARANTINED, code, stamp(arrived_after)),
+        )
+        return [as_image(row) for row in rows]
+
+    def since(self, number: int) -> datetime:
+        """When an image came into the state that it is in."""
+        row = self._db.row("SELECT changed FROM images WHERE id = ?", (number,))
+        if row is None:
+            raise KeyError(number)
+        return moment(row["changed"])
+
+    def decision(self, number: int) -> str | None:
+        """The last decision of an image with its trace, as JSON."""
+        row = self._db.row("SELECT decision FROM images WHERE id = ?", (number,))
+        return None if row is None else row["decision"]
+
+    def history(self, number: int) -> list[Step]:
+        """Every state that an image went through: when, by whom, why."""
+        rows = self._db.rows("SELECT * FROM history WHERE image = ? ORDER BY id", (number,))
+        return [
+            Step(
+                moment(row["at"]),
+                row["event"],
+                State(row["before"]) if row["before"] else None,
+                State(row["after"]),
+                row["who"],
+                row["why"],
+            )
+            for row in rows
+        ]
+
+    def counts(self) -> dict[State, int]:
+        """How many images are in each state."""
+        found = {
+            row["state"]: row["n"] for row in self._db.rows("SELECT state, count(*) AS n FROM images GROUP BY state")
+        }
+        return {state: found.get(state.value, 0) for state in State}
+
+    def counts_by_camera(self) -> dict[str, dict[State, int]]:
+        """How many images of each camera are in each state."""
+        counts: dict[str, dict[State, int]] = {}
+        for row in self._db.rows("SELECT camera, state, count(*) AS n FROM images GROUP BY camera, state"):
+            counts.setdefault(row["camera"], {})[State(row["state"])] = row["n"]
+        return counts
+
+    # ------------------------------------------------------------------ small facts
+
+    def meta(self, key: str) -> str | None:
+        """One remembered fact."""
+        row = self._db.row("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if row is None else str(row["value"])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember one fact."""
+        with self._db.transaction():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def camera_started(self, camera: str) -> datetime | None:
+        """When a camera's folder was first looked through; None at its first start."""
+        row = self._db.row("SELECT first_start FROM cameras WHERE name = ?", (camera,))
+        return None if row is None else moment(row["first_start"])
+
+    def start_camera(self, camera: str, folder: str, at: datetime, left_alone: int) -> None:
+        """Note a camera's first start, and how many older files were left alone."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO cameras VALUES (?, ?, ?, ?)", (camera, packed(folder), stamp(at), left_alone)
+            )
+
+    def left_alone(self, camera: str) -> int:
+        """How many older files of a camera are known and not taken."""
+        row = self._db.row("SELECT left_alone FROM cameras WHERE name = ?", (camera,))
+        return 0 if row is None else int(row["left_alone"])
+
+    def keep_profile(self, digest: str, name: str, text: str) -> None:
+        """Keep the text of a profile for as long as a row may name its digest."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT INTO profiles VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET used = excluded.used",
+                (digest, name, text, stamp(self._clock.now())),
+            )
+
+    # ------------------------------------------------------------------ within
+
+    def _insert(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:
+        at = stamp(arrived)
+        cursor = self._db.execute(
+            "INSERT INTO images (state, camera, path, name, arrived, live, recency, changed) VALUES (?,?,?,?,?,?,?,?)",
+            (State.SEEN, arrival.camera, packed(arrival.path), name or arrival.name, at, int(live), at, at),
+        )
+        assert cursor.lastrowid is not None
+        self._write_history(cursor.lastrowid, "see", None, State.SEEN, AGENT, "appeared in the folder")
+        return self.get(cursor.lastrowid)
+
+    def _update(self, image: ImageFile, state: State, changes: dict[str, Any]) -> None:
+        columns = {"state": state.value, "changed": stamp(self._clock.now()), **changes}
+        if state is image.state and "changed" not in changes:
+            del columns["changed"]
+        assignments = ", ".join(f"{name} = :{name}" for name in columns)
+        cursor = self._db.execute(
+            f"UPDATE images SET version = version + 1, {assignments} WHERE id = :_id AND version = :_version",
+            {**columns, "_id": image.id, "_version": image.version},
+        )
+        if cursor.rowcount != 1:
+            raise StaleImage(f"image {image.id} changed since it was looked at")
+
+    def _write_history(self, number: int, event: str, before: State | None, state: State, who: str, why: str) -> None:
+        self._db.execute(
+            "INSERT INTO history (image, at, event, before, after, who, why) VALUES (?,?,?,?,?,?,?)",
+            (number, stamp(self._clock.now()), event, before, state, who, why),
+        )

@@ -1,0 +1,127 @@
+"""What lies in the export folders, as it was last seen: the memory that a rescan compares with."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import IntEnum
+
+from irisdrop.record.database import Database
+from irisdrop.record.text import packed, unpacked
+
+
+class Standing(IntEnum):
+    """How far a known path has been followed."""
+
+    PENDING = 0  # seen, its bytes not read yet
+    SETTLED = 1  # its bytes were read and belong to an ImageFile
+    RACY = 2  # as SETTLED, but it was written within 2 s of being read: it is read once more (git's "racily clean")
+    LEFT_ALONE = 3  # older than `existing` at the camera's first start: not taken
+    REFUSED = 4  # no plain file, or too large: an ImageFile in quarantine without bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What `stat` says of a file: size in bytes, times in nanoseconds, the file system's own id."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    file_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """One known path."""
+
+    fingerprint: Fingerprint
+    standing: Standing
+
+
+class Known:
+    """The known paths of all cameras; every method is one transaction or joins the caller's."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def folder(self, camera: str, folder: str) -> dict[str, KnownFile]:
+        """What is known of one folder (a path below the camera's, "" for itself), by base name."""
+        rows = self._db.rows(
+            "SELECT k.* FROM known k JOIN folders f ON f.id = k.folder WHERE f.camera = ? AND f.path = ?",
+            (camera, packed(folder)),
+        )
+        return {unpacked(row["name"]): _known(row) for row in rows}
+
+    def folders(self, camera: str) -> list[str]:
+        """Every folder below the camera's in which something is known."""
+        return [unpacked(row["path"]) for row in self._db.rows("SELECT path FROM folders WHERE camera = ?", (camera,))]
+
+    def get(self, camera: str, folder: str, name: str) -> KnownFile | None:
+        """One known path."""
+        row = self._db.row(
+            "SELECT k.* FROM known k JOIN folders f ON f.id = k.folder WHERE f.camera = ? AND f.path = ? AND k.name = ?",
+            (camera, packed(folder), packed(name)),
+        )
+        return None if row is None else _known(row)
+
+    def note(self, camera: str, folder: str, files: list[tuple[str, Fingerprint, Standing]]) -> None:
+        """Remember paths of one folder, in place of what was known of them."""
+        if not files:
+            return
+        with self._db.transaction():
+            number = self._folder_number(camera, folder)
+            self._db.executemany(
+                "INSERT INTO known VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, name) DO UPDATE SET "
+                "size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, "
+                "file_id = excluded.file_id, standing = excluded.standing",
+                [
+                    (
+                        number,
+                        packed(name),
+                        seen.size,
+                        seen.mtime_ns,
+                        seen.ctime_ns,
+                        _signed(seen.file_id),
+                        int(standing),
+                    )
+                    for name, seen, standing in files
+                ],
+            )
+
+    def forget(self, camera: str, folder: str, names: list[str]) -> None:
+        """Paths that are gone; their images stay."""
+        if not names:
+            return
+        with self._db.transaction():
+            number = self._folder_number(camera, folder)
+            self._db.executemany(
+                "DELETE FROM known WHERE folder = ? AND name = ?", [(number, packed(name)) for name in names]
+            )
+
+    def adopt(self, camera: str, since_ns: int) -> int:
+        """Forget the files left alone at the first start whose mtime is not before `since_ns`; returns how many."""
+        with self._db.transaction():
+            count = self._db.execute(
+                "DELETE FROM known WHERE standing = ? AND mtime_ns >= ? AND folder IN "
+                "(SELECT id FROM folders WHERE camera = ?)",
+                (int(Standing.LEFT_ALONE), since_ns, camera),
+            ).rowcount
+            self._db.execute("UPDATE cameras SET left_alone = left_alone - ? WHERE name = ?", (count, camera))
+        return count
+
+    def _folder_number(self, camera: str, folder: str) -> int:
+        self._db.execute("INSERT OR IGNORE INTO folders (camera, path) VALUES (?, ?)", (camera, packed(folder)))
+        row = self._db.row("SELECT id FROM folders WHERE camera = ? AND path = ?", (camera, packed(folder)))
+        assert row is not None
+        return int(row["id"])
+
+
+def _known(row: sqlite3.Row) -> KnownFile:
+    fingerprint = Fingerprint(row["size"], row["mtime_ns"], row["ctime_ns"], row["file_id"])
+    return KnownFile(fingerprint, Standing(row["standing"]))
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers are signed 64 bit; ReFS and some inodes use the whole unsigned range."""
+    number &= (1 << 64) - 1
+    return number - (1 << 64) if number >= 1 << 63 else number

@@ -1,0 +1,176 @@
+"""The local mirror of the worklist: a look-up costs the same at a thousand and at a million entries."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+
+from irisdrop.record.database import Database
+from irisdrop.record.text import moment, stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.names import folded
+from irisdrop.vocabulary.orders import Standing, WorklistChanges, WorklistEntry
+
+# Keys by which an entry can be looked up. PatientName stands folded; the others exactly.
+LOOKUP_KEYS = (
+    "PatientID",
+    "AccessionNumber",
+    "StudyInstanceUID",
+    "ScheduledProcedureStepID",
+    "RequestedProcedureID",
+    "AdmissionID",
+    "PatientBirthDate",
+    "PatientName",
+)
+
+
+class Orders:
+    """Entries as the source told them, open and withdrawn."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db = database
+        self._clock = clock
+
+    def apply(self, changes: WorklistChanges) -> list[str]:
+        """Take over one answer of the source in one commit; returns the ids whose entry is new or differs.
+
+        Absence from a full list means completed.
+        """
+        changed: list[str] = []
+        with self._db.transaction():
+            sync = self._next_sync()
+            for entry in changes.entries:
+                if self._put(entry, sync):
+                    changed.append(entry.id)
+            for withdrawal in changes.withdrawn:
+                changed += self._withdraw([withdrawal.id], withdrawal.why)
+            if changes.full:
+                gone = self._db.rows("SELECT id FROM entries WHERE standing = 'open' AND sync < ?", (sync,))
+                changed += self._withdraw([row["id"] for row in gone], Standing.COMPLETED)
+            self._remember("worklist.cursor", changes.cursor or "")
+            self._remember("worklist.synced", stamp(self._clock.now()))
+        return changed
+
+    def find(self, pairs: Iterable[tuple[str, str]]) -> list[WorklistEntry]:
+        """Every entry, open or not, that carries any of the (key, value) pairs."""
+        numbers: dict[int, None] = {}
+        for key, value in pairs:
+            value = folded(value) if key == "PatientName" else value
+            for row in self._db.rows("SELECT number FROM entry_keys WHERE key = ? AND value = ?", (key, value)):
+                numbers[row["number"]] = None
+        found = []
+        for number in numbers:
+            row = self._db.row("SELECT * FROM entries WHERE number = ?", (number,))
+            if row is not None:
+                found.append(_entry(row))
+        return sorted(found, key=lambda entry: entry.id)
+
+    def get(self, identifier: str) -> WorklistEntry | None:
+        """One entry by its id."""
+        row = self._db.row("SELECT * FROM entries WHERE id = ?", (identifier,))
+        return None if row is None else _entry(row)
+
+    def between(self, begin: datetime, end: datetime, limit: int = 1000) -> list[WorklistEntry]:
+        """Open entries that start in [begin, end), by start."""
+        rows = self._db.rows(
+            "SELECT * FROM entries WHERE standing = 'open' AND start >= ? AND start < ? ORDER BY start LIMIT ?",
+            (stamp(begin), stamp(end), limit),
+        )
+        return [_entry(row) for row in rows]
+
+    def open_entries(self, limit: int = 1000) -> list[WorklistEntry]:
+        """Open entries, by start; those without one first."""
+        rows = self._db.rows("SELECT * FROM entries WHERE standing = 'open' ORDER BY start LIMIT ?", (limit,))
+        return [_entry(row) for row in rows]
+
+    def count(self) -> int:
+        """How many entries are open."""
+        row = self._db.row("SELECT count(*) AS n FROM entries WHERE standing = 'open'")
+        assert row is not None
+        return int(row["n"])
+
+    def cursor(self) -> str | None:
+        """Where the source is asked to go on from."""
+        return self._recall("worklist.cursor") or None
+
+    def synced(self) -> datetime | None:
+        """When the source last answered whole."""
+        text = self._recall("worklist.synced")
+        return moment(text) if text else None
+
+    def confirm_current(self) -> None:
+        """The source says that nothing changed."""
+        with self._db.transaction():
+            self._remember("worklist.synced", stamp(self._clock.now()))
+
+    def standing_since(self, source: str) -> None:
+        """Another source than before: its cursor means nothing here, so the next answer is a full list."""
+        if self._recall("worklist.source") != source:
+            with self._db.transaction():
+                self._remember("worklist.source", source)
+                self._remember("worklist.cursor", "")
+
+    def _put(self, entry: WorklistEntry, sync: int) -> bool:
+        keys = json.dumps(dict(sorted(entry.keys.items())), ensure_ascii=False)
+        start = None if entry.start is None else stamp(entry.start)
+        row = self._db.row("SELECT * FROM entries WHERE id = ?", (entry.id,))
+        new = (keys, start, entry.site, entry.single_eye, entry.standing.value)
+        if row is not None:
+            if (row["keys"], row["start"], row["site"], row["single_eye"], row["standing"]) == new:
+                self._db.execute("UPDATE entries SET sync = ? WHERE number = ?", (sync, row["number"]))
+                return False
+            number = row["number"]
+            self._db.execute(
+                "UPDATE entries SET keys=?, start=?, site=?, single_eye=?, standing=?, sync=? WHERE number = ?",
+                (*new, sync, number),
+            )
+            self._db.execute("DELETE FROM entry_keys WHERE number = ?", (number,))
+        else:
+            number = self._db.execute(
+                "INSERT INTO entries (id, keys, start, site, single_eye, standing, sync) VALUES (?,?,?,?,?,?,?)",
+                (entry.id, *new, sync),
+            ).lastrowid
+        self._db.executemany(
+            "INSERT OR IGNORE INTO entry_keys VALUES (?, ?, ?)",
+            [
+                (key, folded(entry.keys[key]) if key == "PatientName" else entry.keys[key], number)
+                for key in LOOKUP_KEYS
+                if entry.keys.get(key)
+            ],
+        )
+        return True
+
+    def _withdraw(self, identifiers: list[str], why: Standing) -> list[str]:
+        changed = []
+        for identifier in identifiers:
+            cursor = self._db.execute(
+                "UPDATE entries SET standing = ? WHERE id = ? AND standing <> ?", (why, identifier, why)
+            )
+            if cursor.rowcount:
+                changed.append(identifier)
+        return changed
+
+    def _next_sync(self) -> int:
+        sync = int(self._recall("worklist.sync") or "0") + 1
+        self._remember("worklist.sync", str(sync))
+        return sync
+
+    def _remember(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _recall(self, key: str) -> str | None:
+        row = self._db.row("SELECT value FROM meta WHERE key = ?", (key,))
+        return None if row is None else str(row["value"])
+
+
+def _entry(row: sqlite3.Row) -> WorklistEntry:
+    return WorklistEntry(
+        id=row["id"],
+        keys=json.loads(row["keys"]),
+        start=moment(row["start"]) if row["start"] else None,
+        site=row["site"],
+        single_eye=row["single_eye"],
+        standing=Standing(row["standing"]),
+    )

@@ -1,0 +1,127 @@
+"""The journal's tables, as named migrations; each is applied in the transaction that notes it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Never edit a released migration: add one. A journal that names a migration we don't know is of a newer version.
+MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "0001-first",
+        """
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE cameras (name TEXT PRIMARY KEY, folder BLOB NOT NULL, first_start TEXT NOT NULL,
+                              left_alone INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+
+        -- One row per ImageFile. Paths are WTF-8 in a BLOB: a file name need not be Unicode.
+        CREATE TABLE images (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            version INTEGER NOT NULL DEFAULT 1,
+            state TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            path BLOB NOT NULL,
+            name TEXT NOT NULL,
+            digest TEXT,
+            size INTEGER,
+            arrived TEXT NOT NULL,
+            live INTEGER NOT NULL,
+            readings TEXT NOT NULL DEFAULT '[]',
+            profile TEXT,
+            reason TEXT,
+            detail TEXT,
+            decision TEXT,
+            entry TEXT,
+            eye TEXT,
+            taken TEXT,
+            recency TEXT NOT NULL,          -- taken, else arrived: the newest exam goes first
+            assigned_by TEXT,
+            despite TEXT,
+            not_before TEXT,                -- an assigned image is not sent before `undo` is over
+            next_try TEXT,
+            tries INTEGER NOT NULL DEFAULT 0,
+            ask_first INTEGER NOT NULL DEFAULT 0,  -- recovered: the platform may hold it already
+            replaces TEXT,                  -- the receipt that a correction takes the place of
+            receipt TEXT,
+            changed TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX images_by_state ON images (state, recency DESC);
+        CREATE INDEX images_by_digest ON images (digest) WHERE digest IS NOT NULL;
+        CREATE INDEX images_by_path ON images (path);
+        CREATE INDEX images_by_entry ON images (entry) WHERE entry IS NOT NULL;
+
+        CREATE TABLE history (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            image INTEGER NOT NULL REFERENCES images (id),
+            at TEXT NOT NULL,
+            event TEXT NOT NULL,
+            before TEXT,
+            after TEXT NOT NULL,
+            who TEXT NOT NULL,
+            why TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX history_by_image ON history (image, id);
+
+        CREATE TABLE attempts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            image INTEGER NOT NULL REFERENCES images (id),
+            entry TEXT NOT NULL,
+            eye TEXT NOT NULL,
+            began TEXT NOT NULL,
+            ended TEXT,
+            outcome TEXT,
+            next_try TEXT
+        ) STRICT;
+        CREATE INDEX attempts_by_image ON attempts (image, id);
+        CREATE INDEX attempts_open ON attempts (image) WHERE ended IS NULL;
+
+        CREATE TABLE receipts (
+            id TEXT PRIMARY KEY,
+            image INTEGER NOT NULL REFERENCES images (id),
+            digest TEXT NOT NULL,           -- of the bytes that were sent
+            entry TEXT NOT NULL,
+            eye TEXT NOT NULL,
+            at TEXT NOT NULL,
+            replaces TEXT
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX receipts_by_image ON receipts (image);
+
+        -- What lies in the export folders, by folder, so that a rescan compares one folder at a time.
+        CREATE TABLE folders (id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path BLOB NOT NULL,
+                              UNIQUE (camera, path)) STRICT;
+        CREATE TABLE known (
+            folder INTEGER NOT NULL REFERENCES folders (id),
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            ctime_ns INTEGER NOT NULL,
+            file_id INTEGER NOT NULL,
+            standing INTEGER NOT NULL,      -- see record.known.Standing
+            PRIMARY KEY (folder, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX known_unsettled ON known (folder) WHERE standing = 0;
+
+        CREATE TABLE profiles (digest TEXT PRIMARY KEY, name TEXT NOT NULL, text TEXT NOT NULL,
+                               used TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE conditions (code TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT NOT NULL,
+                                 since TEXT NOT NULL, PRIMARY KEY (code, subject)) STRICT, WITHOUT ROWID;
+
+        -- The worklist mirror.
+        CREATE TABLE entries (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            keys TEXT NOT NULL,
+            start TEXT,
+            site TEXT,
+            single_eye TEXT,
+            standing TEXT NOT NULL,
+            sync INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX entries_by_start ON entries (start) WHERE standing = 'open';
+        CREATE TABLE entry_keys (key TEXT NOT NULL, value TEXT NOT NULL, number INTEGER NOT NULL,
+                                 PRIMARY KEY (key, value, number)) STRICT, WITHOUT ROWID;
+        CREATE INDEX entry_keys_by_entry ON entry_keys (number);
+        """,
+    ),
+)

@@ -1,0 +1,197 @@
+"""From SETTLED on, the bytes are ours: one file per digest, and beside it a note of where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from irisdrop.record.system import private, sync_folder
+from irisdrop.record.text import moment, packed, stamp, unpacked
+from irisdrop.vocabulary.marks import mark
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the bytes of a digest came from: camera, absolute path, path below the folder, arrival."""
+
+    camera: str
+    path: str
+    name: str
+    arrived: datetime
+    live: bool
+
+
+class Incoming:
+    """A copy that is being made: hashed in the pass that writes it, durable only by `Spool.keep`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._hash = hashlib.sha256()
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by `abandon` or `Spool.keep`
+
+    def write(self, block: bytes | memoryview) -> None:
+        """Append one block; OSError where the disk is full."""
+        self._hash.update(block)
+        view = memoryview(block)
+        while view:
+            view = view[self._file.write(view) :]
+        self.size += len(block)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of what was written so far."""
+        return self._hash.hexdigest()
+
+    def abandon(self) -> None:
+        """Throw the copy away."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Flush the bytes to the disk and close."""
+        mark("spool.fsync.before")
+        os.fsync(self._file.fileno())
+        mark("spool.fsync.after")
+        self._file.close()
+
+
+class Spool:
+    """The folder that holds every image until it has been delivered, and `keep` longer."""
+
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
+        self.folder = folder
+        self.limit = limit
+        self._incoming = folder / "incoming"
+        for part in (folder, self._incoming, *(folder / f"{number:02x}" for number in range(256))):
+            part.mkdir(parents=True, exist_ok=True)
+        private(folder)
+        sync_folder(folder)
+        # Copies that a crash left unfinished: their sources are still unsettled in the journal, and are read again.
+        for left in self._incoming.iterdir():
+            left.unlink()
+        self._used = sum(path.stat().st_size for path in self._files())
+
+    @property
+    def used(self) -> int:
+        """Bytes that the spooled images take."""
+        return self._used
+
+    def room(self, size: int) -> bool:
+        """Whether an image of `size` bytes may come in."""
+        return self.limit is None or self._used + size <= self.limit
+
+    def receive(self) -> Incoming:
+        """Begin a copy."""
+        return Incoming(self._incoming / secrets.token_hex(8))
+
+    def keep(self, copy: Incoming, origin: Origin) -> str:
+        """Make a finished copy durable under its digest, its note first; returns the digest.
+
+        After a power cut at any line either the source is still unsettled, or bytes and note are both whole.
+        """
+        copy.sync()
+        digest = copy.digest
+        target = self.file(digest)
+        self._note(digest, origin)
+        mark("spool.rename.before")
+        known = target.exists()
+        os.replace(copy.path, target)
+        mark("spool.rename.after")
+        sync_folder(target.parent)
+        mark("spool.folder.after")
+        if not known:
+            self._used += copy.size
+        return digest
+
+    def file(self, digest: str) -> Path:
+        """Where the bytes of a digest lie, or would."""
+        return self.folder / digest[:2] / digest
+
+    def holds(self, digest: str) -> bool:
+        """Whether the bytes of a digest are here."""
+        return self.file(digest).is_file()
+
+    def sound(self, digest: str) -> bool:
+        """Whether the bytes here still have their digest."""
+        try:
+            with self.file(digest).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except OSError:
+            return False
+
+    def origins(self, digest: str) -> list[Origin]:
+        """Where the bytes of a digest came from: one export as a rule, more where a camera wrote them twice."""
+        try:
+            text = self._note_file(digest).read_text("ascii")
+        except FileNotFoundError:
+            return []
+        return [_origin(item) for item in json.loads(text)["exports"]]
+
+    def digests(self) -> Iterator[str]:
+        """Every digest that the spool holds with its note."""
+        for path in self._files():
+            if self._note_file(path.name).exists():
+                yield path.name
+
+    def drop(self, digest: str) -> None:
+        """Remove the bytes of a digest, then its note."""
+        target = self.file(digest)
+        try:
+            size = target.stat().st_size
+            target.unlink()
+        except FileNotFoundError:
+            size = 0
+        self._note_file(digest).unlink(missing_ok=True)
+        self._used -= size
+
+    def _files(self) -> Iterator[Path]:
+        for number in range(256):
+            with os.scandir(self.folder / f"{number:02x}") as found:
+                for item in found:
+                    if len(item.name) == 64:
+                        yield Path(item.path)
+
+    def _note_file(self, digest: str) -> Path:
+        return self.folder / digest[:2] / f"{digest}.json"
+
+    def _note(self, digest: str, origin: Origin) -> None:
+        exports = self.origins(digest)
+        if any(known.camera == origin.camera and known.path == origin.path for known in exports):
+            return
+        target = self._note_file(digest)
+        draft = target.with_suffix(f".{secrets.token_hex(4)}")
+        with draft.open("x", encoding="ascii") as file:
+            json.dump({"digest": digest, "exports": [_plain(item) for item in [*exports, origin]]}, file)
+            file.flush()
+            mark("note.fsync.before")
+            os.fsync(file.fileno())
+        mark("note.rename.before")
+        os.replace(draft, target)
+        # The folder is flushed with the rename of the bytes that follows: a note without bytes is nothing.
+
+
+def _plain(origin: Origin) -> dict[str, object]:
+    return {
+        "camera": origin.camera,
+        "path": packed(origin.path).hex(),
+        "name": origin.name,
+        "arrived": stamp(origin.arrived),
+        "live": origin.live,
+    }
+
+
+def _origin(item: dict[str, object]) -> Origin:
+    return Origin(
+        str(item["camera"]),
+        unpacked(bytes.fromhex(str(item["path"]))),
+        str(item["name"]),
+        moment(str(item["arrived"])),
+        bool(item["live"]),
+    )
