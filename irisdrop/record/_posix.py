@@ -49,7 +49,7 @@ def network_file_system(path: Path) -> str | None:
     """The kind of network file system that holds `path`, or None for a local one."""
     device = path.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+    with Path("/proc/self/mountinfo").open(encoding="utf-8", errors="replace") as mounts:
         for line in mounts:
             before, _, behind = line.partition(" - ")
             if before.split()[2] == wanted:

@@ -62,9 +62,9 @@ class Orders:
                 numbers[row["number"]] = None
         found = []
         for number in numbers:
-            row = self._db.row("SELECT * FROM entries WHERE number = ?", (number,))
-            if row is not None:
-                found.append(_entry(row))
+            entry = self._db.row("SELECT * FROM entries WHERE number = ?", (number,))
+            if entry is not None:
+                found.append(_entry(entry))
         return sorted(found, key=lambda entry: entry.id)
 
     def get(self, identifier: str) -> WorklistEntry | None:

@@ -34,7 +34,7 @@ class Incoming:
         self.path = path
         self.size = 0
         self._hash = hashlib.sha256()
-        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by `abandon` or `Spool.keep`
+        self._file = path.open("xb", buffering=0)
 
     def write(self, block: bytes | memoryview) -> None:
         """Append one block; OSError where the disk is full."""
@@ -102,7 +102,7 @@ class Spool:
         self._note(digest, origin)
         mark("spool.rename.before")
         known = target.exists()
-        os.replace(copy.path, target)
+        copy.path.replace(target)
         mark("spool.rename.after")
         sync_folder(target.parent)
         mark("spool.folder.after")
@@ -173,7 +173,7 @@ class Spool:
             mark("note.fsync.before")
             os.fsync(file.fileno())
         mark("note.rename.before")
-        os.replace(draft, target)
+        draft.replace(target)
         # The folder is flushed with the rename of the bytes that follows: a note without bytes is nothing.
 
 
