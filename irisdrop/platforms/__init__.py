@@ -1,0 +1,89 @@
+"""Where images go and where orders come from: one file per kind, behind one Protocol each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from irisdrop.vocabulary.deliveries import Answer, Parcel, Postponed, Receipt
+from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.orders import WorklistChanges
+
+if TYPE_CHECKING:
+    from irisdrop.profiles.config import Config
+
+
+class Platform(Protocol):
+    """A reading platform. Safe to use from several threads at once."""
+
+    def deliver(self, parcel: Parcel) -> Answer:
+        """Send one image. Whatever the wire does is an answer and never raises.
+
+        `parcel.keys` are those of the order: a receipt that contradicts one of them is RECEIPT_MISMATCH.
+        """
+        ...
+
+    def find(self, digest: str) -> Receipt | Postponed | None:
+        """The receipt that the platform has for a digest; None where it says that it has none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class WorklistUnavailable(Exception):
+    """No worklist can be had now, or none that can be trusted to be whole. `condition` is the code to raise."""
+
+    def __init__(self, detail: str, condition: str = "WORKLIST_UNREACHABLE") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.condition = condition
+
+
+class WorklistSource(Protocol):
+    """Where orders come from. Used by one thread at a time."""
+
+    def changes(self, cursor: str | None) -> WorklistChanges:
+        """What changed since `cursor`, or everything. Raises WorklistUnavailable."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+# kind → (module, factory taking the configuration), imported when one is opened.
+PLATFORMS: Final[dict[str, tuple[str, str]]] = {
+    "http": ("irisdrop.platforms.http", "open_platform"),
+}
+WORKLISTS: Final[dict[str, tuple[str, str]]] = {
+    "platform": ("irisdrop.platforms.http_worklist", "open_worklist"),
+    "csv": ("irisdrop.platforms.worklist_file", "open_worklist"),
+    "json": ("irisdrop.platforms.worklist_file", "open_worklist"),
+}
+
+
+def open_platform(config: Config) -> Platform:
+    """The platform that the configuration names. Raises Foreseen where it names none, or none that can be used."""
+    if config.platform is None:
+        raise Foreseen("NO_PLATFORM", "the configuration names no platform", "add `platform:` to it.")
+    platform: Platform = _factory(PLATFORMS, config.platform.kind)(config)
+    return platform
+
+
+def open_worklist(config: Config) -> WorklistSource:
+    """The worklist that the configuration names. Raises Foreseen where it names none, or none that can be used."""
+    if config.worklist is None:
+        raise Foreseen("NO_WORKLIST", "the configuration names no worklist", "add `worklist:` to it.")
+    source: WorklistSource = _factory(WORKLISTS, config.worklist.source)(config)
+    return source
+
+
+def _factory(kinds: dict[str, tuple[str, str]], kind: str) -> Callable[[Config], Any]:
+    if kind not in kinds:
+        raise Foreseen("UNKNOWN_KIND", f"{kind!r} is no kind that is known", f"use one of {', '.join(sorted(kinds))}.")
+    module, factory = kinds[kind]
+    found: Callable[[Config], Any] = getattr(import_module(module), factory)
+    return found

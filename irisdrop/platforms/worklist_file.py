@@ -1,0 +1,264 @@
+"""A worklist kept as a file: CSV with IRIS's order fields, or JSON with the entries of the HTTP contract.
+
+Whoever writes the file may be half-way through. A file that can't be parsed whole is refused as a whole
+(`TornFile`), so that the last good list stays; a row that can't be read is a fault of that row alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from irisdrop.platforms import WorklistUnavailable
+from irisdrop.platforms.entries import EYES, SEXES, START, EntryFault, entry_id, iso_date, parse_entry, standing
+from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.keys import canonical
+from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges
+
+if TYPE_CHECKING:
+    from irisdrop.profiles.config import Config
+
+Wire = dict[str, object]
+
+LARGEST: Final = 512 * 1024 * 1024
+TIMES: Final = ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
+# IRIS field → DICOM keyword, where the value is taken over as it is.
+TEXTS: Final[dict[str, str]] = {
+    "OrderLocalId": "AccessionNumber",
+    "PatientLocalId": "PatientID",
+    "StudyInstanceUniqueId": "StudyInstanceUID",
+    "EncounterNumber": "AdmissionID",
+    "ScheduledProcedureStepID": "ScheduledProcedureStepID",
+}
+HEADINGS: Final = (
+    *TEXTS,
+    *("PatientFirstName", "PatientLastName", "PatientDob", "PatientBirthGender"),
+    *("OrderScheduledTime", "OrderControlCode", "SingleEyeOnly", "SiteLocalId"),
+)
+
+
+class TornFile(Exception):
+    """The file can't be parsed whole, for example because it is being written; the text holds no PHI."""
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a worklist file says: open entries and cancelled ones by id, and the rows that could not be read."""
+
+    entries: dict[str, Wire] = field(default_factory=dict)
+    withdrawn: dict[str, Standing] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def open(self, wire: Wire) -> None:
+        """Add an entry, or change it; a later row wins."""
+        key = str(wire["id"])
+        self.withdrawn.pop(key, None)
+        self.entries[key] = wire
+
+    def close(self, key: str, why: Standing) -> None:
+        """Withdraw an entry."""
+        self.entries.pop(key, None)
+        self.withdrawn[key] = why
+
+
+class FileWorklist:
+    """A worklist that is a file which somebody keeps up to date; `zone` is the site's."""
+
+    def __init__(self, path: Path, zone: tzinfo) -> None:
+        self._path = path
+        self._zone = zone
+
+    def changes(self, cursor: str | None) -> WorklistChanges:
+        """Everything in the file, or nothing where it is still as it was at `cursor`."""
+        try:
+            found = self._path.stat()
+            now = f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
+            if now == cursor:
+                return WorklistChanges((), (), cursor, full=False)
+            listing = read_listing(self._path)
+        except TornFile as torn:
+            raise WorklistUnavailable(f"the worklist file can't be parsed whole: {torn}") from None
+        except OSError as error:
+            raise WorklistUnavailable(f"the worklist file can't be read ({type(error).__name__})") from None
+        entries = tuple(parse_entry(wire, self._zone) for wire in listing.entries.values())
+        gone = tuple(Withdrawal(key, why) for key, why in listing.withdrawn.items())
+        return WorklistChanges(entries, gone, now, full=True, faults=tuple(listing.faults))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_worklist(config: Config) -> FileWorklist:
+    """The file that `worklist: {from: csv, path: …}` names. Raises Foreseen where it names none."""
+    path = config.worklist.options.get("path") if config.worklist else None
+    if path is None:
+        raise Foreseen("NO_PATH", "the worklist has no path", "add `path:` to `worklist:`.")
+    return FileWorklist(Path(path), config.site.zone)
+
+
+def read_listing(path: Path) -> Listing:
+    """The listing of a `.json` or CSV file. Raises TornFile, or OSError where the file can't be read."""
+    with path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise TornFile("the worklist file is too large")
+    return parse_json(raw) if path.suffix.lower() == ".json" else parse_csv(raw)
+
+
+def parse_json(raw: bytes) -> Listing:
+    """A list of entries, or `{"entries": […], "withdrawn": […]}` as the HTTP contract has it."""
+    try:
+        document = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise TornFile("the file is no complete JSON") from None
+    whole = document if isinstance(document, dict) else {"entries": document}
+    entries, withdrawn = whole.get("entries"), whole.get("withdrawn", [])
+    if not isinstance(entries, list) or not isinstance(withdrawn, list):
+        raise TornFile("the file holds no list of entries")
+    listing = Listing()
+    for number, wire in enumerate(entries, 1):
+        try:
+            listing.open(_json_entry(wire))
+        except EntryFault as fault:
+            listing.faults.append(f"entry {number}: {fault}")
+    for item in withdrawn:
+        if isinstance(item, dict) and isinstance(item.get("id"), str):
+            listing.close(item["id"], standing(item.get("why")))
+    return listing
+
+
+def _json_entry(wire: object) -> Wire:
+    if not isinstance(wire, dict):
+        raise EntryFault("it is no object")
+    if not wire.get("id"):
+        site, order, patient, step = (
+            wire.get(key) for key in ("site", "AccessionNumber", "PatientID", "ScheduledProcedureStepID")
+        )
+        if not isinstance(order, str) or not order:
+            raise EntryFault("it has neither id nor AccessionNumber")
+        wire = {**wire, "id": entry_id(_plain(site), order, _plain(patient), _plain(step))}
+    parse_entry(wire, UTC)
+    return wire
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def parse_csv(raw: bytes) -> Listing:
+    """IRIS's order fields; OrderControlCode NW and XO open an order, CA cancels it."""
+    text = decode(raw)
+    lines = text.splitlines(keepends=True)
+    if not lines:
+        raise TornFile("the file is empty")
+    rows = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
+    listing, orders = Listing(), dict[tuple[str, str], set[str]]()
+    try:
+        columns = _columns(next(rows))
+        for number, row in _numbered(rows, whole=text.endswith(("\n", "\r")), width=len(columns)):
+            try:
+                _apply(listing, orders, _record(columns, row))
+            except EntryFault as fault:
+                listing.faults.append(f"row {number}: {fault}")
+    except csv.Error:
+        raise TornFile("a quoted field never ends") from None
+    return listing
+
+
+def decode(raw: bytes) -> str:
+    """The text of a file: UTF-8 with or without a mark, UTF-16 with one, else Windows-1252 as Excel writes it."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError:
+            raise TornFile("the file ends within a character") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def _delimiter(heading: str) -> str:
+    return max(",;\t|", key=heading.count)
+
+
+def _columns(heading: list[str]) -> list[str]:
+    known = {name.lower(): name for name in HEADINGS}
+    columns = [known.get(name.strip().lower(), "") for name in heading]
+    if not {"OrderLocalId", "PatientLocalId"} <= set(columns):
+        raise TornFile("the first row lacks OrderLocalId or PatientLocalId")
+    return columns
+
+
+def _numbered(rows: Iterator[list[str]], *, whole: bool, width: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows with their number. A short last row without a line end is a file that is still being written."""
+    held: tuple[int, list[str]] | None = None
+    for number, row in enumerate(rows, 2):
+        if held is not None:
+            yield held
+        held = (number, row) if any(cell.strip() for cell in row) else None
+    if held is not None:
+        if not whole and len(held[1]) < width:
+            raise TornFile("the last row is cut")
+        yield held
+
+
+def _record(columns: list[str], row: list[str]) -> dict[str, str]:
+    if len(row) != len(columns):
+        raise EntryFault(f"it has {len(row)} columns, the heading has {len(columns)}")
+    return {name: canonical(cell.strip()) for name, cell in zip(columns, row, strict=True) if name and cell.strip()}
+
+
+def _apply(listing: Listing, orders: dict[tuple[str, str], set[str]], record: Mapping[str, str]) -> None:
+    order = record.get("OrderLocalId")
+    if order is None:
+        raise EntryFault("it has no OrderLocalId")
+    code = record.get("OrderControlCode", "NW").upper()
+    place = (record.get("SiteLocalId", ""), order)
+    key = entry_id(*place, record.get("PatientLocalId", ""), record.get("ScheduledProcedureStepID", ""))
+    if code == "CA":
+        for cancelled in {key, *orders.get(place, ())}:
+            listing.close(cancelled, Standing.CANCELLED)
+    elif code in ("NW", "XO"):
+        listing.open(_entry(key, record))
+        orders.setdefault(place, set()).add(key)
+    else:
+        raise EntryFault("its OrderControlCode is none of NW, XO, CA")
+
+
+def _entry(key: str, record: Mapping[str, str]) -> Wire:
+    if "PatientLocalId" not in record:
+        raise EntryFault("it has no PatientLocalId")
+    wire: Wire = {"id": key}
+    wire.update((keyword, record[name]) for name, keyword in TEXTS.items() if name in record)
+    name = "^".join(record.get(part, "").replace("^", " ") for part in ("PatientLastName", "PatientFirstName"))
+    if name.strip("^"):
+        wire["PatientName"] = name.rstrip("^")
+    if "SiteLocalId" in record:
+        wire["site"] = record["SiteLocalId"]
+    if "PatientDob" in record:
+        wire["PatientBirthDate"] = _moment(record["PatientDob"], "PatientDob").date().isoformat()
+    if sex := SEXES.get(record.get("PatientBirthGender", "").upper()):
+        wire["PatientSex"] = sex
+    if "OrderScheduledTime" in record:
+        wire[START] = _moment(record["OrderScheduledTime"], "OrderScheduledTime").isoformat()
+    if eye := EYES.get(record.get("SingleEyeOnly", "").upper()):
+        wire["SingleEyeOnly"] = eye  # true and false say that one eye is expected, not which one
+    return wire
+
+
+def _moment(text: str, name: str) -> datetime:
+    for form in TIMES:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 - local to the site, whose zone the reader knows
+        except ValueError:
+            continue
+    try:
+        return datetime.fromisoformat(iso_date(text) or text)
+    except ValueError:
+        raise EntryFault(f"{name} is neither MM/DD/YYYY[ HH:MM] nor ISO 8601") from None
