@@ -1,0 +1,139 @@
+"""From a profile as written to the frozen DeviceProfile: what the settings mean together, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any
+
+from irisdrop.profiles.cleaning import steps_of
+from irisdrop.profiles.matching_keys import agree_of, match_of
+from irisdrop.profiles.patterns import Unusable, glob_pattern
+from irisdrop.profiles.places import Document, Location
+from irisdrop.profiles.profile import DeviceProfile, Example, Files, Rule
+from irisdrop.profiles.proof import examples_of
+from irisdrop.profiles.sources import rules_of
+from irisdrop.profiles.validation import validated
+from irisdrop.profiles.written import WrittenProfile
+
+
+def profile_of(found: Document) -> DeviceProfile:
+    """The profile in a document; raises FaultyFile with everything that is wrong with it."""
+    written = validated(found, WrittenProfile)
+    if written is None:
+        # The patterns are looked at all the same: whoever mends a name wants to hear of a bracket in the same breath.
+        read = found.tree.get("read")
+        rules_of(found, read if isinstance(read, list) else [])
+        found.raise_faults()
+        raise AssertionError("a profile that did not validate has faults")
+    rules = rules_of(found, found.tree["read"])
+    profile = assembled(found, written, rules)
+    check_files(found, written)
+    check_source(found, written)
+    found.raise_faults()
+    return profile
+
+
+def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...]) -> DeviceProfile:
+    """All parts together; faults are noted in the document."""
+    readable = frozenset(key for rule in rules for key in rule.keys)
+    skeleton = written.status == "unverified" and not written.read
+    if not rules and not skeleton:
+        found.fault(
+            "NO_RULES", found.at(("read",), key=True), "no rule reads anything", "`- filename: '…'` below `read`"
+        )
+    return DeviceProfile(
+        name=PurePath(found.path.replace("\\", "/")).stem,
+        path=found.path,
+        text=found.text,
+        digest=found.digest,
+        title=written.title,
+        status=written.status,
+        source=written.source,
+        modality=written.modality,
+        files=Files(tuple(written.files.take), tuple(written.files.skip)),
+        settle=written.settle,
+        give_up=written.give_up,
+        done=written.done,
+        read=rules,
+        clean=MappingProxyType(steps_of(found, readable)),
+        match=match_of(found, written.match, readable, skeleton=skeleton),
+        within=None if written.within < 0 else written.within,
+        agree=agree_of(found, written.agree, readable),
+        eye=written.eye,
+        patience=written.patience,
+        oldest=written.oldest,
+        context=context_of(found, written.context),
+        examples=proven(found, written, readable, skeleton),
+    )
+
+
+def proven(found: Document, written: WrittenProfile, readable: frozenset[str], skeleton: bool) -> tuple[Example, ...]:
+    """The examples, each of a file that the profile takes."""
+    files = Files(tuple(written.files.take), tuple(written.files.skip))
+    return examples_of(found, written.examples, readable, files, skeleton=skeleton)
+
+
+def context_of(found: Document, written: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Globs and what the picture is where they fit, in the order written."""
+    if isinstance(written, str):
+        return (("*", written),)
+    for glob in written:
+        check_glob(found, ("context", glob), glob, key=True)
+    return tuple(written.items())
+
+
+def check_files(found: Document, written: WrittenProfile) -> None:
+    """Globs that can be used, companions that name the image, times that leave room."""
+    for name, globs in (("take", written.files.take), ("skip", written.files.skip)):
+        for index, glob in enumerate(globs):
+            check_glob(found, ("files", name, index), glob)
+    if written.done is not None:
+        check_companion(found, ("done",), written.done)
+    if written.give_up < written.settle:
+        place = found.at(("give_up",) if "give_up" in found.tree else ("settle",))
+        found.fault("WRONG_VALUE", place, "`give_up` is shorter than `settle`: no image could ever be complete", "more")
+
+
+def check_glob(found: Document, location: Location, glob: str, *, key: bool = False) -> None:
+    """A glob is for base names."""
+    place = found.at(location, key=key)
+    if "/" in glob or "\\" in glob:
+        found.fault("WRONG_VALUE", place, "a glob is for base names, without a folder", "for example `*.jpg`")
+        return
+    try:
+        glob_pattern(glob)
+    except Unusable as error:
+        found.fault("WRONG_VALUE", place, error.message, error.expected)
+
+
+def check_companion(found: Document, location: Location, name: str) -> None:
+    """A companion file lies beside the image and carries its name."""
+    place = found.at(location)
+    rest = name.replace("{name}", "").replace("{stem}", "")
+    if "{" in rest or "}" in rest:
+        found.fault("WRONG_VALUE", place, "there are only the two placeholders {name} and {stem}", "`{stem}.xml`")
+    elif rest == name:
+        found.fault("WRONG_VALUE", place, "it is the same file for every image", "{name} or {stem} in it: `{stem}.xml`")
+    elif "/" in rest or "\\" in rest or ".." in rest:
+        found.fault("WRONG_VALUE", place, "the companion lies beside its image", "a name without a folder")
+
+
+def check_source(found: Document, written: WrittenProfile) -> None:
+    """`documented` is a promise that somebody can look it up."""
+    if written.status != "documented":
+        return
+    if written.source is None:
+        place = found.at(("status",))
+        found.fault("NO_SOURCE", place, "`documented` needs a `source`", "`source: https://…`, or `status: sampled`")
+    elif not written.source.startswith(("https://", "http://")):
+        found.fault("NO_SOURCE", found.at(("source",)), "a source can be looked up", "a URL: https://…")
+
+
+def tree_at(found: Document, *location: str) -> Any:
+    """What stands at a location of the tree; None where nothing does."""
+    tree: Any = found.tree
+    for step in location:
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree

@@ -1,0 +1,143 @@
+"""pydantic's errors as faults at their line and column, in words, with what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from irisdrop.profiles.places import Document, Location, Place
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(found: Document, model: type[Model]) -> Model | None:
+    """The tree as a model; None, and faults noted, where it does not fit."""
+    try:
+        return model.model_validate(found.tree)
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            note(found, model, one)
+        return None
+
+
+def note(found: Document, model: type[BaseModel], error: ErrorDetails) -> None:
+    """One error of pydantic as a fault."""
+    location, on_key = written_location(found, error["loc"])
+    kind, context = error["type"], error.get("ctx", {})
+    if kind != "missing" and error.get("input") is None:
+        return None  # nothing written: the reader of the file has said so
+    place = found.at(location, key=on_key)
+    if kind == "missing":
+        name = str(error["loc"][-1])
+        where = f"in `{location[-1]}`" if location and isinstance(location[-1], str) else "here"
+        return found.fault("MISSING", first_line(found, location), f"`{name}` is missing {where}", f"`{name}: …`")
+    if kind == "extra_forbidden":
+        return unknown_setting(found, model, location)
+    if "message" in context:
+        return found.fault(kind, place, context["message"], context["expected"], context["suggestion"])
+    return plain(found, kind, context, place, error)
+
+
+def plain(found: Document, kind: str, context: dict[str, Any], place: Place, error: ErrorDetails) -> None:
+    """The errors of shape and of single values."""
+    written = error.get("input")
+    if kind in ("literal_error", "enum", "union_tag_invalid"):
+        choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        near = near_word(str(written), choices)
+        shown = f"`{written}` is not possible here" if isinstance(written, str) else "this is not possible here"
+        return found.fault("WRONG_VALUE", place, shown, " or ".join(f"`{one}`" for one in choices), near)
+    if isinstance(written, dict | list) or kind in ("dict_type", "list_type", "model_type", "model_attributes_type"):
+        is_now = "a mapping" if isinstance(written, dict) else "a list" if isinstance(written, list) else "a text"
+        return found.fault(
+            "WRONG_SHAPE", place, f"{is_now} can't stand here", wanted(kind, context), bracketed(kind, written)
+        )
+    return found.fault("WRONG_VALUE", place, f"`{written}` is not possible here", wanted(kind, context))
+
+
+def bracketed(kind: str, written: Any) -> str:
+    """A text where a list is wanted is mostly a list of one."""
+    return f"[{written}]" if kind == "list_type" and isinstance(written, str) and len(written) < 60 else ""
+
+
+def wanted(kind: str, context: dict[str, Any]) -> str:
+    """What a setting takes, by the error that pydantic gives."""
+    if kind == "string_pattern_mismatch":
+        return "2 to 16 capital letters or digits, such as OP"
+    if kind == "too_short":
+        return f"at least {context.get('min_length')}"
+    if kind in ("greater_than_equal", "less_than_equal", "greater_than"):
+        return "a number " + " ".join(f"{name} {value}" for name, value in context.items())
+    shapes = {
+        "dict_type": "a mapping: lines of `name: value`",
+        "model_type": "a mapping: lines of `name: value`",
+        "model_attributes_type": "a mapping: lines of `name: value`",
+        "list_type": "a list: lines that begin with `- `, or [one, two]",
+        "string_type": "a text",
+        "int_parsing": "a whole number",
+        "int_type": "a whole number",
+        "float_parsing": "a number",
+        "bool_parsing": "true or false",
+        "WRONG_SHAPE": "a word such as `trim`, or `{pad: 6}`",
+    }
+    return shapes.get(kind, "")
+
+
+def near_word(text: str, words: list[str]) -> str:
+    """The word that was probably meant; empty where none comes near."""
+    by_lower = {word.lower(): word for word in words}
+    near = get_close_matches(text.lower(), by_lower, 1, 0.6)
+    return by_lower[near[0]] if near else ""
+
+
+def unknown_setting(found: Document, model: type[BaseModel], location: Location) -> None:
+    """A name that this mapping does not have."""
+    name = str(location[-1])
+    names = settings_at(model, location[:-1])
+    near = near_word(name, names)
+    place = found.at(location, key=True)
+    found.fault("UNKNOWN_SETTING", place, f"`{name}` is no setting here", "one of " + ", ".join(sorted(names)), near)
+
+
+def settings_at(model: Any, location: Location) -> list[str]:
+    """The names that the mapping at a location may have."""
+    for step in location:
+        model = child(model, step)
+    fields = getattr(model, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def child(model: Any, step: str | int) -> Any:
+    """The model of one setting of a model; of the items where it is a list or a mapping."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        for name, field in model.model_fields.items():
+            if (field.alias or name) == step:
+                return inner_model(field.annotation)
+        return None
+    return model
+
+
+def inner_model(annotation: Any) -> Any:
+    """The first model inside an annotation such as `list[X] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := inner_model(part))), None)
+
+
+def written_location(found: Document, location: tuple[int | str, ...]) -> tuple[Location, bool]:
+    """pydantic's location without the parts that only it knows; whether it means the key."""
+    on_key = bool(location) and location[-1] == "[key]"
+    here: Location = ()
+    for step in location:
+        if (*here, step) in found.values:
+            here = (*here, step)
+    return here, on_key
+
+
+def first_line(found: Document, location: Location) -> Place:
+    """Where a missing setting is reported: at the name of the mapping that should have it, else its first line."""
+    place = found.keys.get(location) or found.at(location)
+    return Place(place.line, place.column, str(location[-1]) if location in found.keys else "")
