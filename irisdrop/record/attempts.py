@@ -51,7 +51,9 @@ class Attempts:
             if self.open_attempt(image.id) is not None:
                 raise StaleImage(f"image {image.id} is being sent already")
             standing = self._db.row("SELECT standing FROM entries WHERE id = ?", (now.entry,))
-            if standing is not None and standing["standing"] in ("cancelled", "replaced"):
+            # A person may still add an image to an order that is completed; the agent may not.
+            sendable = ("open", "completed") if now.assigned_by is not None else ("open",)
+            if standing is not None and standing["standing"] not in sendable:
                 raise StaleImage(f"the order of image {image.id} was withdrawn")
             cursor = self._db.execute(
                 "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?)",

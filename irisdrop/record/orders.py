@@ -53,6 +53,11 @@ class Orders:
             self._remember("worklist.synced", stamp(self._clock.now()))
         return changed
 
+    def withdraw(self, identifier: str, why: Standing) -> None:
+        """What the platform said about one order before the source did."""
+        with self._db.transaction():
+            self._withdraw([identifier], why)
+
     def find(self, pairs: Iterable[tuple[str, str]]) -> list[WorklistEntry]:
         """Every entry, open or not, that carries any of the (key, value) pairs."""
         numbers: dict[int, None] = {}

@@ -126,6 +126,23 @@ class Spool:
         except OSError:
             return False
 
+    def mend(self, digest: str) -> bool:
+        """Put damaged bytes right from where they came from; False where no source has that digest any more."""
+        for origin in self.origins(digest):
+            copy = self.receive()
+            try:
+                with Path(origin.path).open("rb") as source:
+                    while block := source.read(1 << 20):
+                        copy.write(block)
+            except OSError:
+                copy.abandon()
+                continue
+            if copy.digest == digest:
+                self.keep(copy, origin)
+                return True
+            copy.abandon()
+        return False
+
     def origins(self, digest: str) -> list[Origin]:
         """Where the bytes of a digest came from: one export as a rule, more where a camera wrote them twice."""
         try:

@@ -1,0 +1,81 @@
+"""When an image was taken, as far as its readings and its arrival say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from irisdrop.vocabulary.decisions import Capture
+from irisdrop.vocabulary.images import Reading
+
+FUTURE = timedelta(hours=1)  # a capture later than this after arrival can't be
+MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where and when an image came in.
+
+    `arrived` is None where nobody saw it arrive (`explain` of any file); `live` says that it appeared while the agent
+    watched; `clock` is what the configuration adds to the camera's stamps; `site` is ours.
+    """
+
+    zone: tzinfo
+    arrived: datetime | None = None
+    live: bool = False
+    clock: timedelta = timedelta(0)
+    site: str | None = None
+
+
+def capture(readings: Sequence[Reading], situation: Situation) -> Capture | None:
+    """The span in which the image was taken, or None where nothing says.
+
+    A stamp with an offset keeps it; one without is local to the site, and in the hour that a clock change repeats it
+    means both moments. A date alone is that whole day. Arrival stands in only where there is no date at all.
+    """
+    stamped = _first(readings, "AcquisitionDateTime")
+    day, hour = _first(readings, "AcquisitionDate"), _first(readings, "AcquisitionTime")
+    if stamped is not None:
+        return _span(datetime.fromisoformat(stamped.value), situation, stamped.source)
+    if day is not None and hour is not None:
+        moment = datetime.combine(date.fromisoformat(day.value), time.fromisoformat(hour.value))
+        return _span(moment, situation, f"{day.source} with {hour.source}")
+    if day is not None:
+        midnight = datetime.combine(date.fromisoformat(day.value), time())
+        begin = _span(midnight, situation, day.source).begin
+        end = _span(midnight + timedelta(days=1), situation, day.source).begin
+        return Capture(begin, end, day.source)
+    if situation.live and situation.arrived is not None:
+        return Capture(situation.arrived, situation.arrived + MOMENT, "arrival")
+    return None
+
+
+def implausible(found: Capture, situation: Situation, oldest: float) -> str | None:
+    """Why a capture time can't be right, or None; `oldest` is in seconds before arrival."""
+    if situation.arrived is None or found.source == "arrival":
+        return None
+    if found.begin > situation.arrived + FUTURE:
+        return f"{found.source} is after the image arrived"
+    if found.end < situation.arrived - timedelta(seconds=oldest):
+        return f"{found.source} is more than {oldest / 86400:g} days before the image arrived"
+    return None
+
+
+def local_date(stamp: str, zone: tzinfo) -> date:
+    """The day at the site of a date-time with or without offset."""
+    moment = datetime.fromisoformat(stamp)
+    return (moment.astimezone(zone) if moment.tzinfo else moment).date()
+
+
+def _span(moment: datetime, situation: Situation, source: str) -> Capture:
+    if moment.tzinfo is not None:
+        instants = [moment]
+    else:
+        instants = [moment.replace(tzinfo=situation.zone, fold=fold) for fold in (0, 1)]
+    corrected = sorted(instant.astimezone(UTC) + situation.clock for instant in instants)
+    return Capture(corrected[0], corrected[-1] + MOMENT, source)
+
+
+def _first(readings: Sequence[Reading], key: str) -> Reading | None:
+    return next((reading for reading in readings if reading.key == key and reading.flaw is None), None)

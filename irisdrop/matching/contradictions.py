@@ -1,0 +1,118 @@
+"""What an image says against itself, and against an order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from irisdrop.matching.capture import local_date
+from irisdrop.matching.names import names_agree
+from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.keys import IDENTITY_KEYS
+from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.reasons import Code
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """One fact that speaks against an order, in words without the values themselves."""
+
+    code: Code
+    words: str
+
+
+def conflict(readings: Sequence[Reading], zone: tzinfo) -> str | None:
+    """The first two readings that can't both be true, by their sources; None where the image agrees with itself."""
+    for key in dict.fromkeys(reading.key for reading in readings):
+        same = [reading for reading in readings if reading.key == key and reading.flaw is None]
+        if key == "ImageLaterality":
+            same = _lateralities(same)
+        for other in same[1:]:
+            if not _equal(key, same[0].value, other.value, zone):
+                return f"{key} differs between {same[0].source} and {other.source}"
+    return _stamps_conflict(readings, zone)
+
+
+def eye(readings: Sequence[Reading]) -> str:
+    """R, L, B, or U where no reading knows; call it only where there is no conflict."""
+    known = _lateralities([r for r in readings if r.key == "ImageLaterality"])
+    return known[0].value if known else "U"
+
+
+def objections(
+    readings: Sequence[Reading],
+    entry: WorklistEntry,
+    *,
+    agree: Iterable[str] = (),
+    modality: str | None = None,
+    passed_over: frozenset[str] = frozenset(),
+) -> list[Objection]:
+    """Everything that the image says against an order; `passed_over` are keys whose value points to nobody.
+
+    Identity always agrees: each of PatientID (with issuer), AccessionNumber, StudyInstanceUID and PatientBirthDate
+    that both sides have must be equal, whichever key decided.
+    """
+    found = [
+        Objection(Code.PATIENT_MISMATCH, f"{reading.key} of {reading.source} is not the order's")
+        for reading in readings
+        if reading.key in {*IDENTITY_KEYS, "IssuerOfPatientID", *agree} - passed_over - {"ImageLaterality", "Modality"}
+        and _differs(reading, entry)
+    ]
+    shown = eye(readings)
+    if entry.single_eye is not None and shown not in (entry.single_eye, "U"):
+        found.append(Objection(Code.NO_WORKLIST_ENTRY, "the order is for the other eye only"))
+    taken_as = next((r.value for r in readings if r.key == "Modality"), modality)
+    wanted = entry.keys.get("Modality")
+    if wanted and taken_as and wanted != taken_as:
+        found.append(Objection(Code.NO_WORKLIST_ENTRY, f"the order asks for {wanted}, the image is {taken_as}"))
+    return found
+
+
+def same_patient(one: WorklistEntry, other: WorklistEntry) -> bool:
+    """Whether two entries are of one person, by number, issuer and birth date as far as both have them."""
+    return all(
+        one.keys[key] == other.keys[key]
+        for key in ("PatientID", "IssuerOfPatientID", "PatientBirthDate")
+        if one.keys.get(key) and other.keys.get(key)
+    )
+
+
+def _differs(reading: Reading, entry: WorklistEntry) -> bool:
+    wanted = entry.keys.get(reading.key)
+    if not wanted or reading.flaw is not None:
+        return False
+    if reading.key == "PatientName":
+        return not names_agree(reading.value, wanted)
+    if reading.key == "PatientSex" and "O" in (reading.value, wanted):
+        return False  # DICOM's O is "other or not told": it contradicts nothing
+    return reading.value != wanted
+
+
+def _lateralities(readings: Sequence[Reading]) -> list[Reading]:
+    known = [reading for reading in readings if reading.value in ("R", "L", "B")]
+    # (0020,0062) says what this image shows; (0020,0060) says it of the series, so B of the image wins.
+    both = any(r.value == "B" and r.source == "dicom:(0020,0062)" for r in known)
+    return [r for r in known if not (both and r.source == "dicom:(0020,0060)")]
+
+
+def _equal(key: str, one: str, other: str, zone: tzinfo) -> bool:
+    compare: dict[str, Callable[[str, str], bool]] = {
+        "PatientName": names_agree,
+        "AcquisitionDateTime": lambda a, b: _instant(a, zone) == _instant(b, zone),
+    }
+    return one == other or compare.get(key, lambda _a, _b: False)(one, other)
+
+
+def _instant(stamp: str, zone: tzinfo) -> datetime:
+    moment = datetime.fromisoformat(stamp)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _stamps_conflict(readings: Sequence[Reading], zone: tzinfo) -> str | None:
+    sound = [reading for reading in readings if reading.flaw is None]
+    for stamped in (reading for reading in sound if reading.key == "AcquisitionDateTime"):
+        for day in (reading for reading in sound if reading.key == "AcquisitionDate"):
+            if local_date(stamped.value, zone).isoformat() != day.value:
+                return f"the day of {stamped.source} is not that of {day.source}"
+    return None

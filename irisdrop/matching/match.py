@@ -1,0 +1,267 @@
+"""The decision: exactly one open order that nothing contradicts, or the reason why a person must look.
+
+Pure: no clock, no connection, no logger. What is decided depends on the arguments alone, and neither on the order of
+readings nor on that of entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from irisdrop.matching.capture import Situation, capture, implausible
+from irisdrop.matching.contradictions import Objection, conflict, eye, objections, same_patient
+from irisdrop.profiles.profile import DeviceProfile, KeySet
+from irisdrop.vocabulary.decisions import Candidate, Capture, Decision, Matched, Unmatched
+from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.orders import Standing, WorklistEntry
+from irisdrop.vocabulary.reasons import Code
+
+ACQUISITION_KEYS = ("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime")
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One image before the worklist: all that the steps below look at."""
+
+    readings: tuple[Reading, ...]
+    profile: DeviceProfile
+    situation: Situation
+    entries: tuple[WorklistEntry, ...]
+    taken: Capture | None
+    passed_over: frozenset[str]
+    key_set: KeySet | None
+
+
+def match(
+    readings: Sequence[Reading], profile: DeviceProfile, situation: Situation, entries: Sequence[WorklistEntry]
+) -> Decision:
+    """Decide about one image; `entries` are all, open or not, that share a value with it (`Worklist.gather`)."""
+    ordered = tuple(sorted(readings, key=lambda r: (r.key, r.source, r.value)))
+    among = tuple(sorted(entries, key=lambda entry: entry.id))
+    trace: list[str] = []
+    refusal = _before_worklist(ordered, profile, situation)
+    flawed = any(reading.flaw for reading in ordered if reading.key in ACQUISITION_KEYS)
+    taken = None if flawed else capture(ordered, situation)
+    passed_over = _passed_over(ordered, profile, among)
+    key_set = _deciding(ordered, profile, passed_over)
+    case = _Case(ordered, profile, situation, among, taken, passed_over, key_set)
+    trace += _told(case)
+    candidates = _candidates(case)
+    if refusal is None and key_set is None:
+        refusal = (Code.NO_KEYS, "none of the profile's key sets is complete in what was read")
+    if refusal is None:
+        refusal = _implausible(case) or _eyeless(case)
+    if refusal is not None:
+        trace.append(f"refused before the worklist: {refusal[1]}")
+        return _unmatched(case, refusal, candidates, trace)
+    return _choose(case, candidates, trace)
+
+
+def refusal_of(case: _Case, entry: WorklistEntry) -> Objection | None:
+    """The first fact that keeps an entry from being the image's order; None where it fits (open or completed)."""
+    if _elsewhere(case, entry):
+        return Objection(Code.NO_WORKLIST_ENTRY, "it belongs to another site")
+    if not _hit(case, entry):
+        return Objection(Code.NO_WORKLIST_ENTRY, f"its {_names(case)} is not the image's")
+    if entry.standing in (Standing.CANCELLED, Standing.REPLACED):
+        return Objection(Code.NO_WORKLIST_ENTRY, f"it was {entry.standing}")
+    against = objections(
+        case.readings,
+        entry,
+        agree=case.profile.agree,
+        modality=case.profile.modality,
+        passed_over=case.passed_over,
+    )
+    outside = _outside(case, entry)
+    if outside is not None:
+        return Objection(Code.NO_WORKLIST_ENTRY, outside)
+    if against:
+        return min(against, key=lambda objection: objection.code is not Code.PATIENT_MISMATCH)
+    return _under_two(case, entry)
+
+
+def _choose(case: _Case, candidates: tuple[Candidate, ...], trace: list[str]) -> Decision:
+    fitting = [c.entry for c in candidates if c.refused is None]
+    still_open = [entry for entry in fitting if entry.standing is Standing.OPEN]
+    trace.append(f"{len(candidates)} considered, {len(fitting)} fit, {len(still_open)} of them open")
+    if len(fitting) > 1:
+        return _unmatched(case, (Code.AMBIGUOUS, f"{len(fitting)} orders fit"), candidates, trace)
+    if still_open:
+        return _matched(case, still_open[0], candidates, trace)
+    if fitting:
+        return _unmatched(case, (Code.NO_WORKLIST_ENTRY, "the only order that fits is completed"), candidates, trace)
+    codes = {c.code for c in candidates}
+    for code in (Code.AMBIGUOUS, Code.PATIENT_MISMATCH):
+        if code in codes:
+            words = next(c.refused for c in candidates if c.code is code) or ""
+            return _unmatched(case, (code, words), candidates, trace)
+    words = f"no open order has this {_names(case)}" if not candidates else "every order with it was refused"
+    return _unmatched(case, (Code.NO_WORKLIST_ENTRY, words), candidates, trace)
+
+
+def _matched(case: _Case, entry: WorklistEntry, candidates: tuple[Candidate, ...], trace: list[str]) -> Matched:
+    assert case.key_set is not None
+    keys = case.key_set.keys
+    deciding = tuple(reading for reading in case.readings if reading.key in keys)
+    return Matched(entry, eye(case.readings), case.taken, deciding, keys, candidates, tuple(trace))
+
+
+def _unmatched(
+    case: _Case, refusal: tuple[Code, str], candidates: tuple[Candidate, ...], trace: list[str]
+) -> Unmatched:
+    keys = case.key_set.keys if case.key_set else ()
+    return Unmatched(refusal[0], refusal[1], candidates, tuple(trace), case.taken, keys)
+
+
+def _before_worklist(
+    readings: tuple[Reading, ...], profile: DeviceProfile, situation: Situation
+) -> tuple[Code, str] | None:
+    if profile.status == "unverified":
+        return Code.PROFILE_UNVERIFIED, "the profile's status is unverified"
+    for reading in readings:
+        if reading.flaw is not None:
+            code = Code.CLOCK_IMPLAUSIBLE if reading.key in ACQUISITION_KEYS else Code.PROFILE_FAULT
+            return code, f"{reading.key} of {reading.source} is {reading.flaw}"
+    differing = conflict(readings, situation.zone)
+    return None if differing is None else (Code.CONFLICTING_KEYS, differing)
+
+
+def _implausible(case: _Case) -> tuple[Code, str] | None:
+    why = None if case.taken is None else implausible(case.taken, case.situation, case.profile.oldest)
+    return None if why is None else (Code.CLOCK_IMPLAUSIBLE, why)
+
+
+def _eyeless(case: _Case) -> tuple[Code, str] | None:
+    if case.profile.eye == "platform" or eye(case.readings) != "U":
+        return None
+    token = next((r for r in case.readings if r.key == "ImageLaterality"), None)
+    return Code.EYE_UNKNOWN, "no reading says the eye" if token is None else f"{token.source} is no declared eye"
+
+
+def _passed_over(
+    readings: tuple[Reading, ...], profile: DeviceProfile, entries: tuple[WorklistEntry, ...]
+) -> frozenset[str]:
+    """Keys marked `?` whose value no entry carries, open or closed: a camera invented it, and it says nothing."""
+    optional = {key for key_set in profile.match for key in key_set.optional}
+    carried = {
+        reading.key
+        for reading in readings
+        for entry in entries
+        if reading.key in optional and entry.keys.get(reading.key) == reading.value
+    }
+    return frozenset(optional - carried)
+
+
+def _deciding(readings: tuple[Reading, ...], profile: DeviceProfile, passed_over: frozenset[str]) -> KeySet | None:
+    present = {reading.key for reading in readings if reading.flaw is None} - passed_over
+    return next((key_set for key_set in profile.match if present.issuperset(key_set.keys)), None)
+
+
+def _candidates(case: _Case) -> tuple[Candidate, ...]:
+    if case.key_set is None:
+        return ()
+    found = []
+    for entry in case.entries:
+        objection = refusal_of(case, entry)
+        if objection is None:
+            found.append(Candidate(entry, None))
+        elif _hit(case, entry) or _claims(case, entry):
+            found.append(Candidate(entry, objection.words, objection.code))
+    return tuple(found)
+
+
+def _hit(case: _Case, entry: WorklistEntry) -> bool:
+    """Whether an entry carries every value of the deciding key set."""
+    if case.key_set is None:
+        return False
+    return all(
+        any(r.key == key and _carries(entry, r) for r in case.readings if r.flaw is None) for key in case.key_set.keys
+    )
+
+
+def _carries(entry: WorklistEntry, reading: Reading) -> bool:
+    wanted = entry.keys.get(reading.key)
+    if reading.key == "PatientName" and wanted:
+        return not objections([reading], entry, agree=("PatientName",))
+    return wanted == reading.value
+
+
+def _claims(case: _Case, entry: WorklistEntry) -> bool:
+    """Whether an entry that is no hit carries something by which the image names an order or a patient."""
+    return any(
+        entry.keys.get(r.key) == r.value
+        for r in case.readings
+        if r.key in ("PatientID", "AccessionNumber", "StudyInstanceUID")
+    )
+
+
+def _outside(case: _Case, entry: WorklistEntry) -> str | None:
+    within = case.profile.within
+    if within is None or entry.start is None:
+        return None
+    if case.taken is None:
+        return "nothing says when the image was taken"
+    span = timedelta(seconds=within)
+    if case.taken.end > entry.start - span and case.taken.begin <= entry.start + span:
+        return None
+    return f"it is scheduled {_distance(case.taken, entry.start)} from when the image was taken"
+
+
+def _distance(taken: Capture, start: datetime) -> str:
+    seconds = max((start - taken.end).total_seconds(), (taken.begin - start).total_seconds())
+    return f"{seconds / 86400:.1f} days" if seconds >= 172800 else f"{seconds / 3600:.1f} hours"
+
+
+def _under_two(case: _Case, entry: WorklistEntry) -> Objection | None:
+    """An identifier that stands for two people decides nothing, whichever of them fits better."""
+    for other in case.entries:
+        if other.standing in (Standing.CANCELLED, Standing.REPLACED) or _elsewhere(case, other):
+            continue
+        if same_patient(entry, other):
+            continue
+        if _share(entry, other, "AccessionNumber"):
+            return Objection(Code.AMBIGUOUS, "its AccessionNumber stands under two patients")
+        if _share(entry, other, "PatientID") and not _tells_apart(case, other):
+            return Objection(Code.AMBIGUOUS, "its PatientID stands for two people, and the image does not say which")
+    for reading in case.readings:
+        if reading.key not in ("AccessionNumber", "StudyInstanceUID") or reading.key in case.passed_over:
+            continue
+        if any(e.keys.get(reading.key) == reading.value and not same_patient(entry, e) for e in case.entries):
+            return Objection(Code.PATIENT_MISMATCH, f"{reading.key} of {reading.source} is another patient's")
+    return None
+
+
+def _elsewhere(case: _Case, entry: WorklistEntry) -> bool:
+    ours = case.situation.site
+    return ours is not None and entry.site is not None and entry.site != ours
+
+
+def _share(one: WorklistEntry, other: WorklistEntry, key: str) -> bool:
+    return bool(one.keys.get(key)) and one.keys.get(key) == other.keys.get(key)
+
+
+def _tells_apart(case: _Case, other: WorklistEntry) -> bool:
+    """Whether the image itself says that it is not this other patient's."""
+    return any(
+        reading.key in ("IssuerOfPatientID", "PatientBirthDate")
+        and other.keys.get(reading.key)
+        and other.keys[reading.key] != reading.value
+        for reading in case.readings
+    )
+
+
+def _names(case: _Case) -> str:
+    return " + ".join(case.key_set.keys) if case.key_set else "key"
+
+
+def _told(case: _Case) -> list[str]:
+    told = [f"read {len(case.readings)} values: " + ", ".join(f"{r.key} from {r.source}" for r in case.readings)]
+    told += [f"{r.key}: {r.source} was normalised" for r in case.readings if r.raw != r.value]
+    told += [f"{key} passed over: no order carries its value" for key in sorted(case.passed_over)]
+    if case.key_set is not None:
+        told.append(f"decided by {_names(case)}")
+    if case.taken is not None:
+        told.append(f"taken {case.taken.begin.isoformat()} by {case.taken.source}")
+    return told

@@ -1,0 +1,273 @@
+"""MATCHED → DELIVERED: several images at once, the newest exam first, each attempt noted before its first byte."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from irisdrop.outcome.backoff import GATE_LONGEST, delay
+from irisdrop.platforms import Platform
+from irisdrop.record.attempts import Attempts
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import AGENT, Journal, StaleImage
+from irisdrop.record.orders import Orders
+from irisdrop.record.spool import Spool
+from irisdrop.record.text import stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.deliveries import (
+    Answer,
+    Attempt,
+    Confirmed,
+    Damaged,
+    Parcel,
+    Postponed,
+    Receipt,
+    Refused,
+    Withdrawn,
+)
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.orders import Standing
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import Event, State
+
+log = logging.getLogger(__name__)
+
+PLATFORM = "platform"
+OUTAGE = ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE")
+
+
+@dataclass
+class Gate:
+    """Closed while the platform as a whole does not take images, so that a backlog does not knock a thousand times."""
+
+    failures: int = 0
+    closed_until: float = 0.0  # monotonic
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Courier:
+    """Takes due images to the platform with `workers` threads; `woken` is set by whoever makes an image due."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        spool: Spool,
+        orders: Orders,
+        platform: Platform,
+        conditions: Conditions,
+        clock: Clock,
+        *,
+        workers: int = 4,
+        rng: random.Random | None = None,
+        on_unmatched: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.attempts = Attempts(journal, clock)
+        self._journal = journal
+        self._spool = spool
+        self._orders = orders
+        self._platform = platform
+        self._conditions = conditions
+        self._clock = clock
+        self._workers = workers
+        self._rng = rng or random.Random()
+        self._on_unmatched = on_unmatched
+        self._gate = Gate()
+        self._busy: set[int] = set()
+        self._choice = threading.Lock()
+        self.woken = threading.Event()
+
+    # ------------------------------------------------------------------ working
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until told to stop; each worker finishes the image that it holds."""
+        threads = [
+            threading.Thread(target=self._work, args=(stop,), name=f"courier-{number}", daemon=True)
+            for number in range(self._workers)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def deliver_next(self) -> bool:
+        """Take the newest due image to its end or to its next try; False where none is due."""
+        taken = self._take()
+        if taken is None:
+            return False
+        image, attempt = taken
+        try:
+            self._conclude(image, attempt, self._send(image, attempt))
+        finally:
+            with self._choice:
+                self._busy.discard(image.id)
+        return True
+
+    def resume(self) -> None:
+        """After a crash: ask the platform about every attempt without outcome before anything is sent again."""
+        for attempt in self.attempts.left_open():
+            image = self._journal.get(attempt.image)
+            with self._journal.transaction():
+                self.attempts.end(attempt, "cut off: the platform is asked first")
+                if image.state is State.MATCHED:
+                    self._journal.note(image, ask_first=1)
+
+    def idle_seconds(self) -> float:
+        """How long there is nothing to do, at most a minute."""
+        wait = max(self._gate.closed_until - self._clock.monotonic(), 0.0)
+        due = self.attempts.next_due()
+        if due is not None:
+            wait = max(wait, min((due - self._clock.now()).total_seconds(), 60.0))
+        return min(max(wait, 0.05), 60.0) if due is not None or wait else 60.0
+
+    def _work(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                if self.deliver_next():
+                    continue
+            except Exception:
+                # One image must not end the thread that the others need; its attempt stays open and is asked about.
+                log.exception("delivering failed")
+                self._conditions.raise_("STAGE_FAILED", "delivery")
+                self._clock.wait(stop, 1.0)
+            self.woken.clear()
+            if not stop.is_set() and not self._anything_due():
+                self._clock.wait(self.woken, self.idle_seconds())
+
+    def _anything_due(self) -> bool:
+        if self._gate.closed_until > self._clock.monotonic():
+            return False
+        with self._choice:
+            return bool(self.attempts.due(1, frozenset(self._busy)))
+
+    def _take(self) -> tuple[ImageFile, Attempt] | None:
+        with self._choice:
+            if self._gate.closed_until > self._clock.monotonic():
+                return None
+            # While the platform is away one image knocks; the others wait for its answer.
+            if self._gate.failures and self._busy:
+                return None
+            for image in self.attempts.due(1, frozenset(self._busy)):
+                try:
+                    attempt = self.attempts.begin(image)
+                except StaleImage as stale:
+                    log.info("image %s not sent: %s", image.id, stale)
+                    self._on_unmatched()
+                    self._journal.note(self._journal.get(image.id), next_try=self._after(1.0))
+                    continue
+                self._busy.add(image.id)
+                return self._journal.get(image.id), attempt
+        return None
+
+    # ------------------------------------------------------------------ one image
+
+    def _send(self, image: ImageFile, attempt: Attempt) -> Answer:
+        assert image.digest is not None and image.size is not None
+        if image.ask_first and image.replaces is None:
+            found = self._platform.find(image.digest)
+            if isinstance(found, Postponed):
+                return found
+            if isinstance(found, Receipt):
+                return self._judge(found, attempt)
+        return self._platform.deliver(self._parcel(image, attempt))
+
+    def _parcel(self, image: ImageFile, attempt: Attempt) -> Parcel:
+        assert image.digest is not None and image.size is not None
+        entry = self._orders.get(attempt.entry)
+        keys = dict(entry.keys) if entry is not None else {}
+        return Parcel(
+            file=str(self._spool.file(image.digest)),
+            digest=image.digest,
+            size=image.size,
+            entry=attempt.entry,
+            eye=attempt.eye,
+            taken=image.taken or image.arrived,
+            keys=tuple(sorted(keys.items())),
+            replaces=image.replaces,
+        )
+
+    def _judge(self, receipt: Receipt, attempt: Attempt) -> Answer:
+        """What a receipt from before a crash means for the attempt that asks now."""
+        if (receipt.entry, receipt.eye) == (attempt.entry, attempt.eye):
+            return Confirmed(receipt)
+        return Refused(Code.ASSIGNED_ELSEWHERE, "the platform holds it on another order or eye", receipt)
+
+    def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer) -> None:
+        outcome = type(answer).__name__.lower()
+        # The answer's detail may quote the platform, so it is for the history, not for the log.
+        log.info("image %s %.8s: %s", image.id, image.digest, outcome)
+        with self._journal.transaction():
+            match answer:
+                case Confirmed(receipt):
+                    self.attempts.confirm(image, receipt, f"receipt {receipt.id}")
+                    self.attempts.end(attempt, "delivered")
+                case Refused(code, detail, found):
+                    self._refuse(image, attempt, code, detail, found)
+                case Withdrawn(detail):
+                    self._withdraw(image, attempt, detail)
+                case Postponed():
+                    self._postpone(image, attempt, answer)
+                case Damaged(detail):
+                    self._mend(image, attempt, detail)
+        if isinstance(answer, Confirmed | Refused | Withdrawn):
+            self._reached()
+        if isinstance(answer, Withdrawn):
+            self._on_unmatched()
+
+    def _refuse(self, image: ImageFile, attempt: Attempt, code: Code, detail: str, receipt: Receipt | None) -> None:
+        self.attempts.end(attempt, str(code))
+        correction = receipt.id if receipt is not None and code is Code.ASSIGNED_ELSEWHERE else image.replaces
+        self._journal.refuse(image, code, detail, replaces=correction, next_try=None)
+        if code is Code.RECEIPT_MISMATCH:
+            self._conditions.raise_("RECEIPT_ALARM", f"image {image.id}")
+
+    def _withdraw(self, image: ImageFile, attempt: Attempt, detail: str) -> None:
+        self.attempts.end(attempt, "order withdrawn")
+        self._orders.withdraw(attempt.entry, Standing.CANCELLED)
+        unmatch(self._journal, image, detail)
+
+    def _postpone(self, image: ImageFile, attempt: Attempt, answer: Postponed) -> None:
+        seconds = delay(image.tries, self._rng, asked=answer.wait)
+        next_try = self._clock.now() + timedelta(seconds=seconds)
+        self.attempts.end(attempt, answer.detail, next_try)
+        self._journal.note(image, next_try=stamp(next_try), tries=image.tries + 1, ask_first=1)
+        with self._gate.lock:
+            self._gate.failures += 1
+            if self._gate.failures >= self._workers or answer.halts:
+                wait = delay(self._gate.failures, self._rng, GATE_LONGEST, answer.wait)
+                self._gate.closed_until = self._clock.monotonic() + wait
+        self._conditions.raise_(answer.condition or "PLATFORM_UNREACHABLE", PLATFORM, answer.detail)
+
+    def _mend(self, image: ImageFile, attempt: Attempt, detail: str) -> None:
+        self.attempts.end(attempt, f"spool damaged: {detail}")
+        assert image.digest is not None
+        if self._spool.mend(image.digest):
+            self._journal.note(image, next_try=None)
+        else:
+            self._journal.refuse(image, Code.UNREADABLE, "its bytes in the spool are damaged and its source is gone")
+
+    def _reached(self) -> None:
+        """The platform decides about images again: whoever waited for it need not any longer."""
+        with self._gate.lock:
+            was_away = self._gate.failures > 0
+            self._gate.failures = 0
+            self._gate.closed_until = 0.0
+        for code in OUTAGE:
+            self._conditions.clear(code, PLATFORM)
+        if was_away:
+            self.attempts.clear_waits()
+            self.woken.set()
+
+    def _after(self, seconds: float) -> str:
+        return stamp(self._clock.now() + timedelta(seconds=seconds))
+
+
+def unmatch(journal: Journal, image: ImageFile, why: str) -> ImageFile:
+    """The order is gone: the agent's own match is decided again, a person's goes back to a person."""
+    cleared = {"entry": None, "eye": None, "next_try": None}
+    if image.assigned_by is not None:
+        return journal.refuse(image, Code.ORDER_WITHDRAWN, why, **cleared)
+    return journal.move(image, Event.UNMATCH, AGENT, why, **cleared)
