@@ -1,0 +1,104 @@
+"""What an export says about itself: every reading with its source, or the reason why nothing can be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from irisdrop.identity.clean import reading
+from irisdrop.identity.contents import Contents, Wanted
+from irisdrop.identity.extractors import EXTRACTORS
+from irisdrop.identity.sandbox import ParserFailed, Parsers
+from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.reasons import Code
+
+if TYPE_CHECKING:
+    from irisdrop.profiles.profile import DeviceProfile
+
+IMAGES: Final = frozenset({"jpeg", "png", "tiff", "webp", "heif", "jxl", "jp2", "bmp", "gif", "dicom"})
+
+FAILURES: Final = {
+    "hung": "reading the file took too long",
+    "crashed": "the file crashed the program that reads it",
+    "memory": "reading the file took too much memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One export: `file` holds the bytes (spooled, or the original), `name` is the path below the camera's folder with
+    `/` on every system, `sidecars` are the files that came with it."""
+
+    file: Path
+    name: str
+    sidecars: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Every reading, in the order of the profile's rules; contradictions are for matching to find."""
+
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing can be said: a stable code, and a sentence that holds nothing of the patient."""
+
+    code: Code
+    detail: str
+
+
+def identify(profile: DeviceProfile, export: Export, parsers: Parsers) -> Identified | Refusal:
+    """What `export` says about itself by the rules of `profile`.
+
+    The same bytes and name give the same answer, always. Raises OSError where the file can't be opened or read, and
+    ParserUnstartable or ParsersClosed where no parser could run: nothing is known about the image then.
+    """
+    unknown = sorted({rule.kind for rule in profile.read} - EXTRACTORS.keys())
+    if unknown:
+        return Refusal(Code.PROFILE_FAULT, f"nothing can read from {', '.join(unknown)} yet")
+    try:
+        contents = parsers.read(export.file, wanted(profile))
+    except ParserFailed as failure:
+        return Refusal(Code.UNREADABLE, FAILURES[failure.kind])
+    return readings(profile, export.name, contents)
+
+
+def wanted(profile: DeviceProfile) -> Wanted:
+    """Everything that the profile's rules need from a file, for one visit."""
+    asked = [EXTRACTORS[rule.kind].wants(rule) for rule in profile.read]
+    return Wanted(
+        exif=frozenset().union(*(one.exif for one in asked)),
+        dicom=frozenset().union(*(one.dicom for one in asked)),
+    )
+
+
+def readings(profile: DeviceProfile, name: str, contents: Contents) -> Identified | Refusal:
+    """What a name and the contents of a file say by the rules of `profile`; pure."""
+    if refusal := _unusable(contents):
+        return refusal
+    found: list[Reading] = []
+    for rule in profile.read:
+        try:
+            for one in EXTRACTORS[rule.kind].extract(rule, name, contents):
+                if read := reading(one, profile.clean.get(one.key, ())):
+                    found.append(read)
+        except Exception as error:  # noqa: BLE001 - told as what it is: a rule that fails has not said "no keys"
+            return Refusal(
+                Code.PROFILE_FAULT, f"the rule {rule.kind} of line {rule.line} failed ({type(error).__name__})"
+            )
+    return Identified(tuple(found))
+
+
+def _unusable(contents: Contents) -> Refusal | None:
+    if contents.flaw is not None:
+        return Refusal(Code.UNREADABLE, contents.flaw)
+    if contents.kind == "special":
+        return Refusal(Code.NOT_A_PLAIN_FILE, "it is no plain file")
+    if contents.kind not in IMAGES:
+        return Refusal(Code.NOT_AN_IMAGE, f"its content is no image ({contents.kind})")
+    for part, why in contents.failed.items():
+        return Refusal(Code.UNREADABLE, f"its {part.upper() if part == 'dicom' else part.title()} can't be read: {why}")
+    return None

@@ -1,0 +1,94 @@
+"""The child: one JSON line in, one JSON line out, until its input ends.
+
+A request: `{"file", "exif": [tag…]|null, "dicom": [path…]|null, "all": bool, "seconds": n}`. The answer is
+`{"kind", "flaw", "exif": [[directory, name, text]…], "dicom": [[asked, place, [text…]]…], "failed": {part: why}}`, or
+`{"errno"}` where the file can't be opened, or `{"memory": true}` where it took more memory than it may.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import signal
+import stat
+import sys
+from typing import Any, BinaryIO
+
+from irisdrop.identity.parsing import content, system
+
+
+def main(memory: int) -> None:
+    """Serve requests; `memory` is the most address space in bytes."""
+    # Whoever stops the agent stops it alone: the end of our input ends us, and an image is never blamed for a Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    logging.disable()  # libraries log what they read, and that may be a patient
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # a library that prints must not speak in our place
+    system.limit_memory(memory)
+    answers.write(b'{"ready": true}\n')
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        system.limit_time(request["seconds"])
+        try:
+            answer = serve(request)
+        except MemoryError:
+            answers.write(b'{"memory": true}\n')
+            os._exit(1)  # what is left of the heap is not worth trusting
+        answers.write(json.dumps(answer).encode() + b"\n")
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one request."""
+    try:
+        file = _open(request["file"])
+    except OSError as error:
+        return {"errno": error.errno or errno.EIO}
+    with file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return {"kind": "special", "flaw": None, "exif": [], "dicom": [], "failed": {}}
+        try:
+            return _read(file, status.st_size, request)
+        except OSError as error:
+            return {"errno": error.errno or errno.EIO}
+
+
+def _open(path: str) -> BinaryIO:
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(os.open(path, flags), "rb")
+
+
+def _read(file: BinaryIO, size: int, request: dict[str, Any]) -> dict[str, Any]:
+    found = content.examine(file, size)
+    failed: dict[str, str] = {}
+    answer: dict[str, Any] = {"kind": found.kind, "flaw": found.flaw, "exif": [], "dicom": [], "failed": failed}
+    if found.flaw is not None or found.kind not in content.IMAGES:
+        return answer
+    part = "dicom" if found.kind == "dicom" else "exif"
+    wanted = request[part]
+    if not wanted and not request["all"]:
+        return answer
+    try:
+        answer[part] = _elements(file, request) if part == "dicom" else _tags(file, found, request)
+    except (MemoryError, OSError):
+        raise
+    except content.Damaged as damage:
+        failed[part] = str(damage)
+    except Exception as error:  # noqa: BLE001 - eight kinds and more escape from parsers; every one is told, none is a "no"
+        failed[part] = f"the parser gave up ({type(error).__name__})"
+    return answer
+
+
+def _elements(file: BinaryIO, request: dict[str, Any]) -> list[Any]:
+    from irisdrop.identity.parsing import elements
+
+    return list(elements.read_all(file) if request["all"] else elements.read_elements(file, request["dicom"]))
+
+
+def _tags(file: BinaryIO, found: content.Content, request: dict[str, Any]) -> list[Any]:
+    from irisdrop.identity.parsing import tags
+
+    return list(tags.read_tags(file, found.exif, None if request["all"] else request["exif"]))

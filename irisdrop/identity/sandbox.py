@@ -1,0 +1,257 @@
+"""Parsers in children that can be killed: a file that hangs, crashes or swells one costs that file, never the agent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+
+from irisdrop.identity.contents import Contents, Element, Tag, Wanted
+from irisdrop.identity.parsing import system
+
+LONGEST_ANSWER: Final = 8 << 20
+
+Failure = Literal["hung", "crashed", "memory"]
+
+
+class ParserFailed(Exception):
+    """A parser hung, crashed, or took too much memory on a file: the file is to blame."""
+
+    def __init__(self, kind: Failure) -> None:
+        super().__init__(kind)
+        self.kind: Failure = kind
+
+
+class ParserUnstartable(RuntimeError):
+    """No parser could be started: the installation is to blame, and no file."""
+
+
+class ParsersClosed(RuntimeError):
+    """The parsers were closed while a file was being read: nothing is known about it."""
+
+
+class Child:
+    """One child process; used by one thread at a time."""
+
+    def __init__(self, memory: int) -> None:
+        self._process = subprocess.Popen(
+            command(memory),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            **system.quietly(),
+        )
+        self._ready = False
+        self._expired = False
+        self.idle_since = 0.0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """The child's answer; raises ParserFailed, after which the child is of no more use."""
+        timer = threading.Timer(seconds, self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            return self._converse(json.dumps(request).encode() + b"\n")
+        finally:
+            timer.cancel()
+
+    def _converse(self, line: bytes) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        with contextlib.suppress(OSError):  # it died; what it last said tells why
+            stdin.write(line)
+            stdin.flush()
+        if not self._ready:
+            self._ready = bool(stdout.readline(LONGEST_ANSWER))
+            if not self._ready:
+                raise ParserFailed("hung") if self._expired else ParserUnstartable("no parser process could be started")
+        answer = stdout.readline(LONGEST_ANSWER)
+        if not answer.endswith(b"\n"):
+            raise ParserFailed("hung" if self._expired else "crashed")
+        found: dict[str, Any] = json.loads(answer)
+        if "memory" in found:
+            raise ParserFailed("memory")
+        return found
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill the process and wait for it; a second time does nothing."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # an unsent request is still in the buffer
+                    pipe.close()
+
+
+def command(memory: int) -> list[str]:
+    """How to start a child: without `site` and the environment's wishes, with the modules that we see ourselves."""
+    paths = [str(Path(__file__).parents[2]), *(path for path in sys.path if path)]
+    start = f"import sys; sys.path[:] = {paths!r}; from irisdrop.identity.parsing.child import main; main({memory})"
+    return [sys.executable, "-I", "-S", "-X", "utf8", "-c", start]
+
+
+def environment() -> dict[str, str]:
+    """What the child needs to know of our environment: nothing but what an interpreter needs to start."""
+    return {name: os.environ[name] for name in ("SYSTEMROOT", "PATH", "LD_LIBRARY_PATH") if name in os.environ}
+
+
+class Parsers:
+    """A warm pool of children; safe for any number of threads.
+
+    `size` children are kept, `seconds` is the most that one file may take, `memory` the most address space of a child in
+    bytes, and children go after `retire` seconds without work. A thread never waits longer than `queue` seconds for its
+    turn: then a child of its own is started, so that a file that hangs delays no other.
+    """
+
+    def __init__(
+        self,
+        size: int = 1,
+        seconds: float = 5.0,
+        memory: int = 512 << 20,
+        retire: float = 60.0,
+        queue: float = 0.25,
+    ) -> None:
+        self._seconds, self._memory, self._retire, self._queue = seconds, memory, retire, queue
+        self._turns = threading.Semaphore(size)
+        self._size = size
+        self._lock = threading.Lock()
+        self._idle: list[Child] = []
+        self._busy: set[Child] = set()
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read(self, file: Path, wanted: Wanted) -> Contents:
+        """What `file` contains.
+
+        Raises ParserFailed where the file broke its parser, OSError where it can't be opened or read, ParserUnstartable
+        and ParsersClosed where nothing can be said about it.
+        """
+        request = {
+            "file": str(file),
+            "exif": sorted(wanted.exif),
+            "dicom": sorted(wanted.dicom),
+            "all": wanted.everything,
+            "seconds": self._seconds,
+        }
+        in_turn = self._turns.acquire(timeout=self._queue)
+        try:
+            try:
+                answer = self._ask(request)
+            except ParserFailed as failure:
+                # A child may also be killed from outside; only a file that kills two of them is to blame.
+                if failure.kind != "crashed":
+                    raise
+                answer = self._ask(request)
+        finally:
+            if in_turn:
+                self._turns.release()
+        return _contents(file, answer)
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        child = self._take()
+        try:
+            answer = child.ask(request, self._seconds)
+        except BaseException as error:
+            self._drop(child)
+            if self._closed:
+                raise ParsersClosed("the parsers were closed") from error
+            raise
+        self._give(child)
+        return answer
+
+    def _take(self) -> Child:
+        with self._lock:
+            if self._closed:
+                raise ParsersClosed("the parsers were closed")
+            child = self._idle.pop() if self._idle else None
+        child = child or Child(self._memory)
+        with self._lock:
+            self._busy.add(child)
+        return child
+
+    def _drop(self, child: Child) -> None:
+        with self._lock:
+            self._busy.discard(child)
+        child.end()
+
+    def _give(self, child: Child) -> None:
+        with self._lock:
+            keep = not self._closed and len(self._idle) < self._size
+            if keep:
+                self._busy.discard(child)
+                child.idle_since = time.monotonic()
+                self._idle.append(child)
+                self._arm(self._retire)
+        if not keep:
+            self._drop(child)
+
+    def _arm(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(seconds, self._retire_idle)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _retire_idle(self) -> None:
+        oldest = time.monotonic() - self._retire
+        with self._lock:
+            self._timer = None
+            gone = [child for child in self._idle if child.idle_since <= oldest]
+            self._idle = [child for child in self._idle if child.idle_since > oldest]
+            if self._idle and not self._closed:
+                self._arm(max(0.01, min(child.idle_since for child in self._idle) - oldest))
+        for child in gone:
+            child.end()
+
+    def pids(self) -> tuple[int, ...]:
+        """The processes that are alive for us now."""
+        with self._lock:
+            return tuple(child.pid for child in (*self._idle, *self._busy))
+
+    def close(self) -> None:
+        """End every child; whoever waits for one gets ParsersClosed."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = tuple(self._busy)
+            if self._timer is not None:
+                self._timer.cancel()
+        for child in idle:
+            child.end()
+        for child in busy:
+            child._expire()
+
+
+def _contents(file: Path, answer: dict[str, Any]) -> Contents:
+    if "errno" in answer:
+        raise OSError(answer["errno"], os.strerror(answer["errno"]), str(file))
+    return Contents(
+        kind=answer["kind"],
+        flaw=answer["flaw"],
+        exif=tuple(Tag(*tag) for tag in answer["exif"]),
+        dicom=tuple(Element(asked, place, tuple(values)) for asked, place, values in answer["dicom"]),
+        failed=answer["failed"],
+    )
