@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from irisdrop.profiles.cleaning import steps_of
 from irisdrop.profiles.matching_keys import agree_of, match_of
@@ -14,32 +14,48 @@ from irisdrop.profiles.places import Document, Location
 from irisdrop.profiles.profile import DeviceProfile, Example, Files, Rule
 from irisdrop.profiles.proof import examples_of
 from irisdrop.profiles.sources import rules_of
-from irisdrop.profiles.validation import validated
+from irisdrop.profiles.validation import checked_further, validated
 from irisdrop.profiles.written import WrittenProfile
+
+# What stands in for a section that is missing or faulty, so that the other sections are still checked.
+STAND_INS: Final[dict[str, Any]] = {
+    "irisdrop": "1",
+    "title": "-",
+    "status": "sampled",
+    "modality": "OP",
+    "files": {"take": ["*"]},
+    "read": [],
+    "match": [],
+    "examples": [],
+}
 
 
 def profile_of(found: Document) -> DeviceProfile:
     """The profile in a document; raises FaultyFile with everything that is wrong with it."""
+    read = found.tree.get("read")
     written = validated(found, WrittenProfile)
     if written is None:
-        # The patterns are looked at all the same: whoever mends a name wants to hear of a bracket in the same breath.
-        read = found.tree.get("read")
-        rules_of(found, read if isinstance(read, list) else [])
+        checked_further(found, STAND_INS, lambda: checked(found, WrittenProfile.model_validate(found.tree), read))
         found.raise_faults()
         raise AssertionError("a profile that did not validate has faults")
-    rules = rules_of(found, found.tree["read"])
-    profile = assembled(found, written, rules)
+    profile = checked(found, written, read)
+    found.raise_faults()
+    return profile
+
+
+def checked(found: Document, written: WrittenProfile, read: Any) -> DeviceProfile:
+    """Everything that settings mean together; faults are noted in the document."""
+    profile = assembled(found, written, rules_of(found, read if isinstance(read, list) else []))
     check_files(found, written)
     check_source(found, written)
-    found.raise_faults()
     return profile
 
 
 def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...]) -> DeviceProfile:
     """All parts together; faults are noted in the document."""
-    readable = frozenset(key for rule in rules for key in rule.keys)
+    readable = frozenset(key for rule in rules for key in rule.keys) | found.claimed
     skeleton = written.status == "unverified" and not written.read
-    if not rules and not skeleton:
+    if not written.read and not skeleton:
         found.fault(
             "NO_RULES", found.at(("read",), key=True), "no rule reads anything", "`- filename: '…'` below `read`"
         )
@@ -129,11 +145,3 @@ def check_source(found: Document, written: WrittenProfile) -> None:
         found.fault("NO_SOURCE", place, "`documented` needs a `source`", "`source: https://…`, or `status: sampled`")
     elif not written.source.startswith(("https://", "http://")):
         found.fault("NO_SOURCE", found.at(("source",)), "a source can be looked up", "a URL: https://…")
-
-
-def tree_at(found: Document, *location: str) -> Any:
-    """What stands at a location of the tree; None where nothing does."""
-    tree: Any = found.tree
-    for step in location:
-        tree = tree.get(step) if isinstance(tree, dict) else None
-    return tree

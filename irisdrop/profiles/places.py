@@ -43,6 +43,7 @@ class Document:
     keys: dict[Location, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
+    claimed: set[str] = field(default_factory=set)  # keys that faulty rules were meant to read
     _lines: list[str] | None = None
 
     @property
@@ -96,6 +97,11 @@ class Document:
             return place
         return Place(place.line, place.column + begin, text)
 
+    def section(self, line: int) -> str:
+        """The setting of the top level that a line belongs to; empty for none."""
+        begun = [(place.line, str(where[0])) for where, place in self.keys.items() if len(where) == 1]
+        return max((one for one in begun if one[0] <= line), default=(0, ""))[1]
+
     def raise_faults(self) -> None:
         """Raise FaultyFile with everything that is wrong, in the order of the file."""
         if self.faults:
@@ -103,15 +109,14 @@ class Document:
 
 
 SECRET_IN_TEXT: Final = re.compile(
-    r"(?i)(?:(?<=sig=)|(?<=AccountKey=)|(?<=SharedAccessKey=))[^&;\s'\"}]+"
-    r"|(?<=://)[^/\s@'\"]+:[^/\s@'\"]+(?=@)"
-    r"|(?<=token:)\s*[^\s{,}][^,}]*|(?<=password:)\s*[^\s{,}][^,}]*|(?<=secret:)\s*[^\s{,}][^,}]*"
+    r"(?i)(\b(?:sig|AccountKey|SharedAccessKey)=|\b(?:token|password|secret):\s*(?![\s{]))([^&;,\s}]+)"
+    r"|(://)([^/\s@]*:[^/\s@]+)(?=@)"
 )
 
 
 def masked(line: str) -> str:
     """A line without what looks like a secret; as long as before, so that a caret still points."""
-    return SECRET_IN_TEXT.sub(lambda found: "*" * len(found[0]), line)
+    return SECRET_IN_TEXT.sub(lambda found: (found[1] or found[3]) + "*" * len(found[2] or found[4]), line)
 
 
 def read_text(path: Path) -> str:

@@ -27,7 +27,7 @@ POSSIBLE: Final = (
 DATE: Final = r"\d{4}-\d{2}-\d{2}"
 TIME: Final = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?"
 FORMS: Final[dict[str, tuple[str, str]]] = {
-    **{key: (DATE, "a date such as 2025-01-14") for key in DATE_KEYS},
+    **dict.fromkeys(DATE_KEYS, (DATE, "a date such as 2025-01-14")),
     "AcquisitionTime": (TIME + r"(?:Z|[+-]\d{2}:\d{2})?", "a time such as 10:12:45"),
     "AcquisitionDateTime": (rf"{DATE}T{TIME}(?:Z|[+-]\d{{2}}:\d{{2}})?", "a date and time such as 2025-01-14T10:12:45"),
     "ImageLaterality": ("[RLBU]", "R, L, B or U"),

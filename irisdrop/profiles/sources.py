@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from irisdrop.profiles import quantities
 from irisdrop.profiles.elements import check_dicom, check_exif
@@ -14,8 +14,10 @@ from irisdrop.profiles.profile import DicomRule, ExifRule, FilenameRule, FolderR
 from irisdrop.profiles.written import near_key
 from irisdrop.vocabulary.keys import KEYS
 
+Format = Literal["xml", "json", "csv", "ini"]
+
 KINDS: Final = ("filename", "folder", "exif", "dicom", "sidecar")
-FORMATS: Final[dict[str, str]] = {"xpath": "xml", "json": "json", "csv": "csv", "ini": "ini"}
+FORMATS: Final[dict[str, Format]] = {"xpath": "xml", "json": "json", "csv": "csv", "ini": "ini"}
 
 
 def rules_of(found: Document, written: list[Any]) -> tuple[Rule, ...]:
@@ -75,6 +77,7 @@ def target_of(found: Document, location: Location, text: str) -> str | Pattern |
         return text
     if re.fullmatch(r"[A-Za-z_ ]*", text):
         place = found.at(location)
+        found.claimed.add(near_key(text))
         found.fault(
             "UNKNOWN_KEY",
             place,
@@ -89,6 +92,7 @@ def target_of(found: Document, location: Location, text: str) -> str | Pattern |
 def pattern_of(found: Document, location: Location, source: str) -> Pattern | None:
     """A pattern that RE2 runs and whose groups are keys; None, and faults noted, for any other."""
     before = len(found.faults)
+    found.claimed.update(near_key(group.name) or group.name for group in groups(source) if group.name)
     if len(source) > LONGEST:
         found.fault("PATTERN", found.at(location), f"the pattern is longer than {LONGEST} characters", "a shorter one")
         return None
@@ -158,7 +162,7 @@ def sidecar_of(found: Document, location: Location, written: dict[str, Any], lin
         places,
         30.0 if wait is None else wait,
         encoding,
-        line,  # type: ignore[arg-type]
+        line,
     )
 
 

@@ -18,6 +18,24 @@ class Reader(yaml.SafeLoader):
         super().__init__(found.text)
         self.found = found
         self.depth = 0
+        self.in_plain = False
+
+    def peek(self, index: int = 0) -> str:
+        """The character ahead; a `?` inside a plain text is a letter like any other (YAML 1.2).
+
+        PyYAML ends a plain text at `?` within brackets, so that `match: [StudyInstanceUID?]` would not be YAML.
+        """
+        char: str = super().peek(index)  # type: ignore[no-untyped-call]
+        return "x" if char == "?" and self.in_plain else char
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """One plain text."""
+        self.in_plain = True
+        try:
+            token: yaml.ScalarToken = super().scan_plain()  # type: ignore[no-untyped-call]
+            return token
+        finally:
+            self.in_plain = False
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         """One node; an alias becomes an empty text and a fault."""
@@ -26,7 +44,7 @@ class Reader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             self.get_event()  # type: ignore[no-untyped-call]
             refuse(self.found, place, "*" + str(event.anchor), "an alias", "the value itself, written out")
-            return ScalarNode("alias", "", event.start_mark, event.end_mark, style="'")
+            return ScalarNode("alias", "", event.start_mark, event.end_mark, style="'")  # type: ignore[arg-type]
         if event.anchor:
             refuse(self.found, place, "&" + event.anchor, "an anchor", "the value itself, where it is needed")
             event.anchor = None
@@ -166,13 +184,13 @@ def complain(found: Document, error: yaml.MarkedYAMLError) -> None:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if "mapping values are not allowed here" in problem:
         return second_colon(found, line, column)
-    for part, message, expected, at_begin in COMPLAINTS:
+    message, expected = f"this can't be read as YAML: {error.problem}", ""
+    for part, ours, wanted, at_begin in COMPLAINTS:
         if part in problem:
+            message, expected = ours, wanted
             if at_begin and error.context_mark:
                 line, column = error.context_mark.line + 1, error.context_mark.column + 1
             break
-    else:
-        message, expected = f"this can't be read as YAML: {error.problem}", ""
     if "\t" in found.line(line)[: max(1, column)] and not found.line(line)[: column - 1].strip():
         message, expected = "a tab; YAML is indented with spaces", "spaces"
     return found.fault("YAML_SYNTAX", spot(found, line, column), message, expected)

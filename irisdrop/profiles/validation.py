@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
@@ -22,6 +23,24 @@ def validated(found: Document, model: type[Model]) -> Model | None:
         for one in error.errors(include_url=False):
             note(found, model, one)
         return None
+
+
+def checked_further(found: Document, stand_ins: Mapping[str, Any], check: Callable[[], object]) -> None:
+    """Check what settings mean together although some of them are faulty: a person wants to hear all at once.
+
+    A faulty section is taken away, or replaced where it is required; what is then found in it, or follows from it,
+    is dropped.
+    """
+    shapes = list(found.faults)
+    broken = {found.section(fault.line) for fault in shapes}
+    kept = {name: value for name, value in found.tree.items() if name not in broken}
+    found.tree = {**stand_ins, **kept}
+    check()
+    for fault in found.faults[len(shapes) :]:
+        section = found.section(fault.line)
+        follows = fault.code == "UNREAD_KEY" and "read" in broken
+        if follows or (section in broken and section != "read") or (section == "read" and fault.code == "NO_RULES"):
+            found.faults.remove(fault)
 
 
 def note(found: Document, model: type[BaseModel], error: ErrorDetails) -> None:
@@ -70,7 +89,8 @@ def wanted(kind: str, context: dict[str, Any]) -> str:
     if kind == "too_short":
         return f"at least {context.get('min_length')}"
     if kind in ("greater_than_equal", "less_than_equal", "greater_than"):
-        return "a number " + " ".join(f"{name} {value}" for name, value in context.items())
+        bounds = {"ge": "at least", "le": "at most", "gt": "more than"}
+        return " ".join(f"{bounds[name]} {value}" for name, value in context.items() if name in bounds)
     shapes = {
         "dict_type": "a mapping: lines of `name: value`",
         "model_type": "a mapping: lines of `name: value`",
@@ -105,13 +125,14 @@ def unknown_setting(found: Document, model: type[BaseModel], location: Location)
 def settings_at(model: Any, location: Location) -> list[str]:
     """The names that the mapping at a location may have."""
     for step in location:
-        model = child(model, step)
+        if isinstance(step, str):
+            model = child(model, step)
     fields = getattr(model, "model_fields", {})
     return [field.alias or name for name, field in fields.items()]
 
 
-def child(model: Any, step: str | int) -> Any:
-    """The model of one setting of a model; of the items where it is a list or a mapping."""
+def child(model: Any, step: str) -> Any:
+    """The model of one setting of a model, or of its items."""
     if isinstance(model, type) and issubclass(model, BaseModel):
         for name, field in model.model_fields.items():
             if (field.alias or name) == step:

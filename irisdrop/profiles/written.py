@@ -44,7 +44,7 @@ def near_key(text: str) -> str:
 def refusal(code: str, message: str, expected: str = "", suggestion: str = "") -> PydanticCustomError:
     """A fault of one value, in the form that carries our code through pydantic."""
     texts = {"message": message, "expected": expected, "suggestion": suggestion}
-    return PydanticCustomError(code, "{message}", texts)  # type: ignore[arg-type]
+    return PydanticCustomError(code, "{message}", texts)
 
 
 def duration(text: Any) -> Any:

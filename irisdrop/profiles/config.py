@@ -1,0 +1,174 @@
+"""irisdrop's configuration, frozen: the site, its cameras, its platform and its worklist."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta, tzinfo
+from pathlib import Path
+from typing import Any, Literal
+
+from irisdrop.profiles.profile import DeviceProfile, load_profile
+from irisdrop.profiles.secret import Secret
+from irisdrop.vocabulary.faults import Fault, FaultyFile, Foreseen
+
+__all__ = ["Config", "Secret", "default_config_path", "load_config", "load_profiles", "parse_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The clinic; `zone` is that of the cameras' clocks."""
+
+    id: str | None
+    zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """Where images are delivered; `options` are what its kind alone knows (text, lists, mappings, Secrets)."""
+
+    kind: str
+    url: str | None
+    token: Secret | None
+    options: Mapping[str, Any]
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistSettings:
+    """Where orders come from; times are in seconds, `options` are what its source alone knows."""
+
+    source: str
+    every: float
+    stale: float
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What becomes of a delivered file: exactly one of the three; `delete_after` is in seconds."""
+
+    leave: bool = False
+    move: Path | None = None
+    delete_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """One camera and its folder; times are in seconds, `clock` is what must be added to the camera's time.
+
+    `rescan` None leaves the interval to the way the folder is watched. `line` and `column` are those of `profile`.
+    """
+
+    name: str
+    profile: str
+    folder: Path
+    existing: float = 86400.0
+    after: After = After(leave=True)
+    clock: timedelta = timedelta(0)
+    rescan: float | None = None
+    watch: Literal["auto", "events", "poll"] = "auto"
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Our own copies: how long they stay after delivery (seconds), and how many bytes they may take."""
+
+    keep: float
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The local page."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; times are in seconds, `largest` is in bytes, `digest` is the SHA-256 of `text`."""
+
+    path: Path
+    text: str = field(repr=False)
+    digest: str
+    state: Path
+    site: Site
+    platform: PlatformSettings | None
+    worklist: WorklistSettings
+    cameras: tuple[CameraSettings, ...]
+    spool: Spool
+    largest: int
+    undo: float
+    late: float
+    page: Page
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.path.absolute().parent
+
+
+def default_config_path() -> Path:
+    """IRISDROP_CONFIG, else the account's own irisdrop.yaml, else the machine's where only that exists."""
+    named = os.environ.get("IRISDROP_CONFIG")
+    if named:
+        return Path(named)
+    import platformdirs
+
+    own = platformdirs.user_config_path("irisdrop", appauthor=False) / "irisdrop.yaml"
+    shared = platformdirs.site_config_path("irisdrop", appauthor=False) / "irisdrop.yaml"
+    return shared if shared.is_file() and not own.is_file() else own
+
+
+def default_state_path() -> Path:
+    """Where journal and spool are, unless `state` says otherwise."""
+    import platformdirs
+
+    return platformdirs.user_state_path("irisdrop", appauthor=False)
+
+
+def load_config(path: Path) -> Config:
+    """The configuration in a file; raises FaultyFile with all its faults, Foreseen where it can't be read."""
+    from irisdrop.profiles.places import read_text
+
+    return parse_config(read_text(path), path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """The configuration in `text`; relative paths start from the folder of `path`. Raises FaultyFile."""
+    from irisdrop.profiles.installation import config_of
+    from irisdrop.profiles.places import document
+
+    return config_of(document(text, str(path)), path)
+
+
+def load_profiles(config: Config) -> Mapping[str, DeviceProfile]:
+    """The profile of every camera by the camera's name; raises FaultyFile with the faults of all of them."""
+    profiles: dict[str, DeviceProfile] = {}
+    faults: list[Fault] = []
+    for camera in config.cameras:
+        try:
+            profiles[camera.name] = load_profile(camera.profile, base=config.base)
+        except FaultyFile as error:
+            faults.extend(fault for fault in error.faults if fault not in faults)
+        except Foreseen as error:
+            faults.append(unfound(config, camera, error))
+    if faults:
+        raise FaultyFile(tuple(faults))
+    return profiles
+
+
+def unfound(config: Config, camera: CameraSettings, error: Foreseen) -> Fault:
+    """A profile that is not there, at the line of the configuration that names it."""
+    from irisdrop.profiles.places import Document
+
+    line = Document(str(config.path), config.text).line(camera.line)
+    near = error.remedy.removeprefix("did you mean ").rstrip("?") if error.remedy.startswith("did you") else ""
+    expected = "" if near else error.remedy
+    return Fault(
+        error.code, str(config.path), camera.line, camera.column, error.message, camera.profile, line, expected, near
+    )
