@@ -89,7 +89,9 @@ class ReferencePlatform:
         self._threads = list(work)
 
     def stop(self) -> None:
-        """Stop serving; connections that are open are cut."""
+        """Stop serving; connections that are open are cut. Once is enough, twice does no harm."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         if self._threads:
             self._server.shutdown()

@@ -22,6 +22,7 @@ from irisdrop.record.system import lock, private, sync_folder
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.keys import IDENTITY_KEYS
+from irisdrop.vocabulary.marks import mark
 from irisdrop.vocabulary.orders import Standing
 
 Wire = dict[str, object]
@@ -153,6 +154,7 @@ class Storage:
     def keep(self, arriving: Arriving, claim: Claim) -> Kept | Denied:
         """Decide on a claim whose bytes are all there and have its digest; one receipt per digest, however often."""
         arriving.sync()
+        mark("reference.bytes")
         with self._change() as database:
             current = self._current(claim.digest)
             answer = self._judge(database, claim, current)
@@ -160,6 +162,7 @@ class Storage:
                 return answer
             arriving.path.replace(self.images / claim.digest)
             sync_folder(self.images)
+            mark("reference.name")
             self._insert(database, answer.receipt)
             return answer
 
@@ -307,6 +310,7 @@ class Storage:
             try:
                 yield self._database
                 self._database.execute("COMMIT")
+                mark("reference.commit")
             finally:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")

@@ -1,0 +1,1 @@
+"""Where people meet irisdrop: command line, page and tray."""
