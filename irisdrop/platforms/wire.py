@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import IO, Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -71,10 +70,7 @@ class Wire:
         self._patience = patience
         self._session = requests.Session()
         self._session.trust_env = False  # else REQUESTS_CA_BUNDLE, .netrc and proxies of whoever is logged in rule
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = _Adapter(pool_maxsize=max(1, connections))
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = _Adapter(pool_maxsize=max(1, connections))
 
     def ask(
         self,
@@ -91,9 +87,8 @@ class Wire:
         request = requests.Request(method, url, headers=self._headers(headers), data=body)
         try:
             prepared = self._session.prepare_request(request)
-            response = self._session.send(
-                prepared, stream=True, timeout=(CONNECT, self._patience), allow_redirects=False, proxies={}
-            )
+            # By the adapter itself: the session would read a redirect's body, rewind ours, and keep its cookies.
+            response = self._adapter.send(prepared, stream=True, timeout=(CONNECT, self._patience), verify=True)
             with response:
                 return Reply(response.status_code, response.headers, _parsed(response, limit, self._patience))
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -101,6 +96,7 @@ class Wire:
 
     def close(self) -> None:
         """Close every connection."""
+        self._adapter.close()
         self._session.close()
 
     def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
@@ -178,7 +174,7 @@ def _parsed(response: requests.Response, limit: int, seconds: float) -> object:
         if time.monotonic() - begun > seconds + size / 10_000:
             raise requests.Timeout("too slow")
     expected = response.headers.get("Content-Length", "")
-    if expected.isdecimal() and size < int(expected):
+    if expected.isdecimal() and size < int(expected) and response.status_code not in (204, 304):
         raise requests.ConnectionError("cut")
     try:
         return json.loads(parts)
