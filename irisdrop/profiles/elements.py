@@ -121,7 +121,7 @@ def check_dicom(found: Document, place: Place, name: str) -> None:
 def swapped(name: str) -> str:
     """A tag without its brackets is the most frequent slip."""
     bare = re.fullmatch(r"\(?([0-9A-Fa-f]{4})[,: ]*([0-9A-Fa-f]{4})\)?", name.strip())
-    return f"({bare[1].lower()},{bare[2].lower()})" if bare else ""
+    return f'"({bare[1].lower()},{bare[2].lower()})"' if bare else ""
 
 
 def check_keyword(found: Document, place: Place, keyword: str) -> None:

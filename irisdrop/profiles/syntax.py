@@ -25,14 +25,14 @@ class Reader(yaml.SafeLoader):
 
         PyYAML ends a plain text at `?` within brackets, so that `match: [StudyInstanceUID?]` would not be YAML.
         """
-        char: str = super().peek(index)  # type: ignore[no-untyped-call]
+        char: str = super().peek(index)
         return "x" if char == "?" and self.in_plain else char
 
     def scan_plain(self) -> yaml.ScalarToken:
         """One plain text."""
         self.in_plain = True
         try:
-            token: yaml.ScalarToken = super().scan_plain()  # type: ignore[no-untyped-call]
+            token: yaml.ScalarToken = super().scan_plain()
             return token
         finally:
             self.in_plain = False

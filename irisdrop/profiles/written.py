@@ -51,10 +51,8 @@ def duration(text: Any) -> Any:
     """Seconds of `2s`, `15m`, `24h`, `7d`."""
     length = quantities.seconds(text) if isinstance(text, str) else None
     if length is None:
-        bare = isinstance(text, str) and text.replace(".", "", 1).isdigit()
-        raise refusal(
-            "WRONG_VALUE", "this is no duration", "a number with its unit: 2s, 15m, 24h, 7d", f"{text}s" if bare else ""
-        )
+        # No unit is suggested: whoever writes 24 may mean seconds or hours.
+        raise refusal("WRONG_VALUE", "this is no duration", "a number with its unit: 2s, 15m, 24h, 7d")
     return length
 
 
@@ -67,10 +65,7 @@ def size(text: Any) -> Any:
     """Bytes of `500MB`."""
     found = quantities.size(text) if isinstance(text, str) else None
     if found is None:
-        bare = isinstance(text, str) and text.isdigit()
-        raise refusal(
-            "WRONG_VALUE", "this is no size", "a number with its unit: 500MB, 2GB", f"{text}MB" if bare else ""
-        )
+        raise refusal("WRONG_VALUE", "this is no size", "a number with its unit: 500MB, 2GB")
     return found
 
 
