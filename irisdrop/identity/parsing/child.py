@@ -18,6 +18,9 @@ from typing import Any, BinaryIO
 
 from irisdrop.identity.parsing import content, system
 
+# Never wait for a pipe's other end; what is no plain file is told, not read.
+FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
 
 def main(memory: int) -> None:
     """Serve requests; `memory` is the most address space in bytes."""
@@ -43,33 +46,26 @@ def main(memory: int) -> None:
 def serve(request: dict[str, Any]) -> dict[str, Any]:
     """The answer to one request."""
     try:
-        file = _open(request["file"])
+        descriptor = os.open(request["file"], FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return {"kind": "special", "flaw": None, "exif": [], "dicom": [], "failed": {}}
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return _read(file, status.st_size, request)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return {"errno": error.errno or errno.EIO}
-    with file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return {"kind": "special", "flaw": None, "exif": [], "dicom": [], "failed": {}}
-        try:
-            return _read(file, status.st_size, request)
-        except OSError as error:
-            return {"errno": error.errno or errno.EIO}
-
-
-def _open(path: str) -> BinaryIO:
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    return os.fdopen(os.open(path, flags), "rb")
 
 
 def _read(file: BinaryIO, size: int, request: dict[str, Any]) -> dict[str, Any]:
-    found = content.examine(file, size)
+    found = _content(file, size)
     failed: dict[str, str] = {}
     answer: dict[str, Any] = {"kind": found.kind, "flaw": found.flaw, "exif": [], "dicom": [], "failed": failed}
-    if found.flaw is not None or found.kind not in content.IMAGES:
-        return answer
     part = "dicom" if found.kind == "dicom" else "exif"
-    wanted = request[part]
-    if not wanted and not request["all"]:
+    unusable = found.flaw is not None or found.kind not in content.IMAGES
+    if unusable or not (request[part] or request["all"]):
         return answer
     try:
         answer[part] = _elements(file, request) if part == "dicom" else _tags(file, found, request)
@@ -77,9 +73,18 @@ def _read(file: BinaryIO, size: int, request: dict[str, Any]) -> dict[str, Any]:
         raise
     except content.Damaged as damage:
         failed[part] = str(damage)
-    except Exception as error:  # noqa: BLE001 - eight kinds and more escape from parsers; every one is told, none is a "no"
+    except Exception as error:  # noqa: BLE001 - eight kinds and more escape from parsers; each is told, none is a "no"
         failed[part] = f"the parser gave up ({type(error).__name__})"
     return answer
+
+
+def _content(file: BinaryIO, size: int) -> content.Content:
+    try:
+        return content.examine(file, size)
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the same
+        return content.Content("damaged", f"the file can't be made sense of ({type(error).__name__})")
 
 
 def _elements(file: BinaryIO, request: dict[str, Any]) -> list[Any]:

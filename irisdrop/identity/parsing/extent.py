@@ -24,7 +24,8 @@ UNDEFINED: Final = 0xFFFFFFFF
 DEEPEST: Final = 32
 MOST_INFLATED: Final = 256 << 20
 
-SOP_CLASS, FRAMES, ROWS, COLUMNS, SAMPLES, BITS, COLOURS = (
+MEDIA_CLASS, SOP_CLASS, FRAMES, ROWS, COLUMNS, SAMPLES, BITS, COLOURS = (
+    0x00020002,
     0x00080016,
     0x00280008,
     0x00280010,
@@ -33,7 +34,7 @@ SOP_CLASS, FRAMES, ROWS, COLUMNS, SAMPLES, BITS, COLOURS = (
     0x00280100,
     0x00280004,
 )
-NOTED: Final = frozenset({0x00020010, SOP_CLASS, FRAMES, ROWS, COLUMNS, SAMPLES, BITS, COLOURS})
+NOTED: Final = frozenset({0x00020010, MEDIA_CLASS, SOP_CLASS, FRAMES, ROWS, COLUMNS, SAMPLES, BITS, COLOURS})
 
 
 class Header(NamedTuple):
@@ -108,7 +109,7 @@ class Elements:
             if header.tag in PIXELS:
                 self.pixels = header
             at = self._end(header, self._implicit, 0)
-        return at
+        return self._padding(at) if group is None else at
 
     def _padding(self, at: int) -> int:
         self._file.seek(at)
@@ -182,7 +183,7 @@ def _has_picture(elements: Elements, noted: dict[int, bytes], syntax: str) -> No
 def _class_name(noted: dict[int, bytes]) -> str:
     from pydicom.uid import UID
 
-    return str(UID(_text(noted.get(SOP_CLASS, b""))).name)
+    return str(UID(_text(noted.get(SOP_CLASS) or noted.get(MEDIA_CLASS, b""))).name)
 
 
 def _least(elements: Elements, noted: dict[int, bytes], syntax: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from collections.abc import Collection, Iterator
 from typing import BinaryIO, Final, NamedTuple
@@ -78,7 +79,7 @@ def read_tags(file: BinaryIO, span: Span | None, wanted: Collection[str] | None)
         if (text := as_text(tiff, entry))
     ]
     if wanted is None or any(name.startswith("MakerNote.") for name in wanted):
-        found += _maker_notes(file, wanted)
+        found += _maker_notes(file, span, wanted)
     return found
 
 
@@ -206,12 +207,14 @@ def _is_printable(found: bytes) -> bool:
     return all(unicodedata.category(letter) not in ("Cc", "Cn", "Co", "Cs") for letter in text)
 
 
-def _maker_notes(file: BinaryIO, wanted: Collection[str] | None) -> list[Tag]:
+def _maker_notes(file: BinaryIO, span: Span, wanted: Collection[str] | None) -> list[Tag]:
     """MakerNotes by exifread, which can take for ever on a damaged one: only where a profile asks for it."""
     import exifread
 
-    file.seek(0)
-    tags = exifread.process_file(file, details=True, extract_thumbnail=False, truncate_tags=False)
+    # The block alone: exifread finds it in few containers, and answers with nothing where it does not.
+    file.seek(span.begin)
+    block = file if span.begin == 0 else io.BytesIO(file.read(span.end - span.begin))
+    tags = exifread.process_file(block, details=True, extract_thumbnail=False, truncate_tags=False)
     found = []
     for key, tag in tags.items():
         directory, _, name = key.partition(" ")
