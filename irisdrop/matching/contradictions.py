@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -97,11 +97,11 @@ def _lateralities(readings: Sequence[Reading]) -> list[Reading]:
 
 
 def _equal(key: str, one: str, other: str, zone: tzinfo) -> bool:
-    compare: dict[str, Callable[[str, str], bool]] = {
-        "PatientName": names_agree,
-        "AcquisitionDateTime": lambda a, b: _instant(a, zone) == _instant(b, zone),
-    }
-    return one == other or compare.get(key, lambda _a, _b: False)(one, other)
+    if key == "PatientName":
+        return names_agree(one, other)
+    if key == "AcquisitionDateTime":
+        return _instant(one, zone) == _instant(other, zone)
+    return one == other
 
 
 def _instant(stamp: str, zone: tzinfo) -> datetime:

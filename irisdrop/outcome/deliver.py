@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from irisdrop.outcome.backoff import GATE_LONGEST, delay
 from irisdrop.platforms import Platform
@@ -44,8 +46,9 @@ OUTAGE = ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE")
 class Gate:
     """Closed while the platform as a whole does not take images, so that a backlog does not knock a thousand times."""
 
-    failures: int = 0
+    failures: int = 0  # in a row, whichever images they were
     closed_until: float = 0.0  # monotonic
+    was_closed: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -155,12 +158,17 @@ class Courier:
                     attempt = self.attempts.begin(image)
                 except StaleImage as stale:
                     log.info("image %s not sent: %s", image.id, stale)
-                    self._on_unmatched()
-                    self._journal.note(self._journal.get(image.id), next_try=self._after(1.0))
+                    self._stand_back(image)
                     continue
                 self._busy.add(image.id)
                 return self._journal.get(image.id), attempt
         return None
+
+    def _stand_back(self, image: ImageFile) -> None:
+        """Let whoever decides look at an image whose order or version changed, before it is tried again."""
+        with contextlib.suppress(StaleImage):
+            self._journal.note(self._journal.get(image.id), next_try=self._after(1.0))
+        self._on_unmatched()
 
     # ------------------------------------------------------------------ one image
 
@@ -239,6 +247,7 @@ class Courier:
             if self._gate.failures >= self._workers or answer.halts:
                 wait = delay(self._gate.failures, self._rng, GATE_LONGEST, answer.wait)
                 self._gate.closed_until = self._clock.monotonic() + wait
+                self._gate.was_closed = True
         self._conditions.raise_(answer.condition or "PLATFORM_UNREACHABLE", PLATFORM, answer.detail)
 
     def _mend(self, image: ImageFile, attempt: Attempt, detail: str) -> None:
@@ -252,14 +261,13 @@ class Courier:
     def _reached(self) -> None:
         """The platform decides about images again: whoever waited for it need not any longer."""
         with self._gate.lock:
-            was_away = self._gate.failures > 0
-            self._gate.failures = 0
-            self._gate.closed_until = 0.0
+            was_away = self._gate.was_closed
+            self._gate.failures, self._gate.closed_until, self._gate.was_closed = 0, 0.0, False
         for code in OUTAGE:
             self._conditions.clear(code, PLATFORM)
         if was_away:
             self.attempts.clear_waits()
-            self.woken.set()
+        self.woken.set()
 
     def _after(self, seconds: float) -> str:
         return stamp(self._clock.now() + timedelta(seconds=seconds))
@@ -267,7 +275,7 @@ class Courier:
 
 def unmatch(journal: Journal, image: ImageFile, why: str) -> ImageFile:
     """The order is gone: the agent's own match is decided again, a person's goes back to a person."""
-    cleared = {"entry": None, "eye": None, "next_try": None}
+    cleared: dict[str, Any] = {"entry": None, "eye": None, "next_try": None}
     if image.assigned_by is not None:
         return journal.refuse(image, Code.ORDER_WITHDRAWN, why, **cleared)
     return journal.move(image, Event.UNMATCH, AGENT, why, **cleared)

@@ -40,6 +40,10 @@ class Conditions:
             self._db.execute("DELETE FROM conditions WHERE code = ? AND subject = ?", (code, subject))
         del self._raised[(code, subject)]
 
+    def subjects(self, code: str) -> list[str]:
+        """What a condition is raised for now, shown or not yet."""
+        return [subject for raised, subject in list(self._raised) if raised == code]
+
     def active(self) -> list[Condition]:
         """What is not well now and has lasted long enough to be shown, causes without their symptoms, worst first."""
         now = self._clock.now()

@@ -38,6 +38,7 @@ def image(row: sqlite3.Row) -> ImageFile:
         replaces=row["replaces"],
         tries=row["tries"],
         ask_first=bool(row["ask_first"]),
+        fresh_at=row["fresh_at"],
     )
 
 

@@ -13,7 +13,8 @@ from irisdrop.record.database import Database
 from irisdrop.record.images import image as as_image
 from irisdrop.record.images import plain_decision, plain_readings
 from irisdrop.record.known import Fingerprint, Known, Standing
-from irisdrop.record.text import moment, packed, shown, stamp
+from irisdrop.record.orders import fresh_seconds
+from irisdrop.record.text import moment, packed, shown, stamp, unpacked
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched
 from irisdrop.vocabulary.images import ImageFile, Reading
@@ -89,7 +90,7 @@ class Journal:
         seen: list[ImageFile] = []
         with self._db.transaction():
             for arrival in arrivals:
-                if self._db.row("SELECT 1 FROM images WHERE path = ?", (packed(arrival.path),)) is None:
+                if not self.at_path(arrival.path):
                     seen.append(self._insert(arrival, self._clock.now(), live))
                 self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, Standing.PENDING)])
         return seen
@@ -104,29 +105,63 @@ class Journal:
         live: bool,
         racy: bool,
         grown: bool = False,
+        ask_first: bool = False,
     ) -> ImageFile | None:
         """Note that the bytes of a path are complete and spooled; None where they are an image we have already.
 
         The same path and digest are the same ImageFile, whatever the mtime. `grown` says that these bytes begin with
         those of the path's last image: if that one is in quarantine as UNREADABLE, it was a partial and is superseded.
+        `ask_first`: a journal before this one may have sent them.
         """
         with self._db.transaction():
             standing = Standing.RACY if racy else Standing.SETTLED
             self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, standing)])
             earlier = self.at_path(arrival.path)
-            if any(image.digest == digest for image in earlier):
-                return None
             waiting = [image for image in earlier if image.state is State.SEEN]
+            for image in earlier:
+                if image.digest == digest:
+                    for idle in waiting:
+                        self.move(idle, Event.VANISH, AGENT, f"its bytes are those of image {image.id}")
+                    return None
             if grown and earlier and earlier[-1].state is State.QUARANTINED and earlier[-1].reason is Code.UNREADABLE:
                 self.move(earlier[-1], Event.SUPERSEDE, AGENT, "the file grew on: this was only its beginning")
             image = waiting[-1] if waiting else self._insert(arrival, arrived, live)
-            return self.move(image, Event.SETTLE, AGENT, "complete and spooled", digest=digest, size=size)
+            return self.move(
+                image, Event.SETTLE, AGENT, "complete and spooled", digest=digest, size=size, ask_first=int(ask_first)
+            )
+
+    def turn_away(
+        self, arrival: Arrival, code: Code, detail: str, *, arrived: datetime, live: bool
+    ) -> ImageFile | None:
+        """Refuse what can't be spooled; None where the path's last image says so already."""
+        with self._db.transaction():
+            self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, Standing.REFUSED)])
+            earlier = self.at_path(arrival.path)
+            last = earlier[-1] if earlier else None
+            if last and last.state is State.QUARANTINED and last.digest is None and last.reason is code:
+                return None
+            waiting = last if last and last.state is State.SEEN else self._insert(arrival, arrived, live)
+            return self.refuse(waiting, code, detail)
+
+    def vanish(self, camera: str, folder: str, base: str, path: str) -> None:
+        """Note that a path is gone before its bytes were read; what was read of it before stays."""
+        with self._db.transaction():
+            for image in self.at_path(path):
+                if image.state is State.SEEN and image.camera == camera:
+                    self.move(image, Event.VANISH, AGENT, "gone before it was complete")
+            self.known.forget(camera, folder, [base])
+
+    def unsettled(self, camera: str) -> list[str]:
+        """The absolute path of every SEEN image of a camera."""
+        rows = self._db.rows("SELECT path FROM images WHERE state = ? AND camera = ?", (State.SEEN, camera))
+        return [unpacked(row["path"]) for row in rows]
 
     def recover(self, camera: str, path: str, name: str, digest: str, size: int, arrived: datetime) -> ImageFile:
         """An image whose bytes the spool has and the journal does not: the platform is asked before it is sent."""
         with self._db.transaction():
+            waiting = [image for image in self.at_path(path) if image.state is State.SEEN and image.camera == camera]
             arrival = Arrival(camera, "", name, path, Fingerprint(size, 0, 0, 0))
-            image = self._insert(arrival, arrived, live=False, name=name)
+            image = waiting[-1] if waiting else self._insert(arrival, arrived, live=False, name=name)
             return self.move(image, Event.SETTLE, AGENT, "found in the spool", digest=digest, size=size, ask_first=1)
 
     # ------------------------------------------------------------------ moves
@@ -155,6 +190,7 @@ class Journal:
             changes |= {"entry": decision.entry.id, "eye": decision.eye, "reason": None, "detail": None}
         else:
             changes |= {"reason": decision.reason, "detail": decision.detail, "entry": None}
+        changes["patience_until"] = None
         return self.move(image, event, AGENT, why, **changes)
 
     def refuse(self, image: ImageFile, code: Code, detail: str, who: str = AGENT, **changes: Any) -> ImageFile:
@@ -210,6 +246,27 @@ class Journal:
         )
         return [as_image(row) for row in rows]
 
+    def out_of_patience(self, fresh: float, limit: int = 200) -> list[ImageFile]:
+        """IDENTIFIED images whose patience for a late order is over, by `Orders.fresh_seconds`."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE patience_until <= ? AND state = ? ORDER BY patience_until LIMIT ?",
+            (fresh, State.IDENTIFIED, limit),
+        )
+        return [as_image(row) for row in rows]
+
+    def order_gone(self) -> list[ImageFile]:
+        """MATCHED images whose order is no longer open, and of which no attempt is on its way.
+
+        A person may have given an image to a completed order on purpose.
+        """
+        rows = self._db.rows(
+            "SELECT i.* FROM images i JOIN entries e ON e.id = i.entry WHERE i.state = ? AND e.standing <> 'open' "
+            "AND NOT (i.assigned_by IS NOT NULL AND e.standing = 'completed') "
+            "AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.image = i.id AND a.ended IS NULL)",
+            (State.MATCHED,),
+        )
+        return [as_image(row) for row in rows]
+
     def since(self, number: int) -> datetime:
         """When an image came into the state that it is in."""
         row = self._db.row("SELECT changed FROM images WHERE id = ?", (number,))
@@ -253,6 +310,20 @@ class Journal:
 
     # ------------------------------------------------------------------ small facts
 
+    def sources_left(self, camera: str, before: datetime, limit: int = 500) -> list[ImageFile]:
+        """Images of a camera whose bytes were delivered before a time and whose source has not been cleared away."""
+        rows = self._db.rows(
+            "SELECT * FROM images i WHERE camera = ? AND state IN (?, ?) AND changed < ? AND cleared = 0 AND EXISTS "
+            "(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = ? AND t.changed < ?) LIMIT ?",
+            (camera, State.DELIVERED, State.DUPLICATE, stamp(before), State.DELIVERED, stamp(before), limit),
+        )
+        return [as_image(row) for row in rows]
+
+    def source_cleared(self, number: int) -> None:
+        """Note that the source of an image is moved or deleted; the image itself stays as it is."""
+        with self._db.transaction():
+            self._db.execute("UPDATE images SET cleared = 1 WHERE id = ?", (number,))
+
     def meta(self, key: str) -> str | None:
         """One remembered fact."""
         row = self._db.row("SELECT value FROM meta WHERE key = ?", (key,))
@@ -292,9 +363,11 @@ class Journal:
 
     def _insert(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:
         at = stamp(arrived)
+        fresh = fresh_seconds(self._db, self._clock.now())
         cursor = self._db.execute(
-            "INSERT INTO images (state, camera, path, name, arrived, live, recency, changed) VALUES (?,?,?,?,?,?,?,?)",
-            (State.SEEN, arrival.camera, packed(arrival.path), name or arrival.name, at, int(live), at, at),
+            "INSERT INTO images (state, camera, path, name, arrived, live, recency, changed, fresh_at) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (State.SEEN, arrival.camera, packed(arrival.path), name or arrival.name, at, int(live), at, at, fresh),
         )
         assert cursor.lastrowid is not None
         self._write_history(cursor.lastrowid, "see", None, State.SEEN, AGENT, "appeared in the folder")

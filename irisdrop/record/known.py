@@ -5,9 +5,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from irisdrop.record.database import Database
 from irisdrop.record.text import packed, unpacked
+
+SIFT = 500  # names in one question: SQLite allows 32,766 values, and a short question holds the lock shortly
 
 
 class Standing(IntEnum):
@@ -18,11 +21,14 @@ class Standing(IntEnum):
     RACY = 2  # as SETTLED, but it was written within 2 s of being read: it is read once more (git's "racily clean")
     LEFT_ALONE = 3  # older than `existing` at the camera's first start: not taken
     REFUSED = 4  # no plain file, or too large: an ImageFile in quarantine without bytes
+    ADOPTED = 5  # was LEFT_ALONE; a person wants it taken now
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What `stat` says of a file: size in bytes, times in nanoseconds, the file system's own id."""
+class Fingerprint(NamedTuple):
+    """What `stat` says of a file: size in bytes, times in nanoseconds, the file system's own id.
+
+    Every number is as SQLite keeps it (see `signed`), so that what was read equals what is seen.
+    """
 
     size: int
     mtime_ns: int
@@ -38,11 +44,66 @@ class KnownFile:
     standing: Standing
 
 
+class KnownFolder:
+    """What is known of one folder, asked in pieces: a folder may hold hundreds of thousands of files."""
+
+    def __init__(self, database: Database, number: int | None) -> None:
+        self._db = database
+        self._number = number
+
+    def count(self) -> int:
+        """How many paths are known."""
+        if self._number is None:
+            return 0
+        row = self._db.row("SELECT count(*) AS n FROM known WHERE folder = ?", (self._number,))
+        return 0 if row is None else int(row["n"])
+
+    def sift(self, names: list[str]) -> dict[str, tuple[Fingerprint, int]]:
+        """Of up to SIFT base names, those that are known, each with its fingerprint and standing."""
+        if self._number is None or not names:
+            return {}
+        keys = {packed(name): name for name in names}
+        marks = ",".join("?" * len(keys))
+        rows = self._db.rows(
+            f"SELECT name, size, mtime_ns, ctime_ns, file_id, standing FROM known WHERE folder = ? AND name IN ({marks})",
+            (self._number, *keys),
+        )
+        return {
+            keys[name]: (Fingerprint(size, mtime, ctime, file), standing)
+            for name, size, mtime, ctime, file, standing in rows
+        }
+
+    def names(self) -> list[tuple[str, int]]:
+        """Every known base name with its standing."""
+        rows = self._db.rows("SELECT name, standing FROM known WHERE folder = ?", (self._number,))
+        return [(unpacked(name), standing) for name, standing in rows]
+
+
 class Known:
     """The known paths of all cameras; every method is one transaction or joins the caller's."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
+
+    def of(self, camera: str, folder: str) -> KnownFolder:
+        """One folder, for a comparison in pieces."""
+        row = self._db.row("SELECT id FROM folders WHERE camera = ? AND path = ?", (camera, packed(folder)))
+        return KnownFolder(self._db, None if row is None else int(row["id"]))
+
+    def any(self, camera: str) -> bool:
+        """Whether anything at all is known of a camera."""
+        row = self._db.row(
+            "SELECT 1 FROM known k JOIN folders f ON f.id = k.folder WHERE f.camera = ? LIMIT 1", (camera,)
+        )
+        return row is not None
+
+    def count(self, camera: str, standing: Standing) -> int:
+        """How many paths of a camera stand so."""
+        row = self._db.row(
+            "SELECT count(*) AS n FROM known WHERE standing = ? AND folder IN (SELECT id FROM folders WHERE camera = ?)",
+            (int(standing), camera),
+        )
+        return 0 if row is None else int(row["n"])
 
     def folder(self, camera: str, folder: str) -> dict[str, KnownFile]:
         """What is known of one folder (a path below the camera's, "" for itself), by base name."""
@@ -81,7 +142,7 @@ class Known:
                         seen.size,
                         seen.mtime_ns,
                         seen.ctime_ns,
-                        _signed(seen.file_id),
+                        signed(seen.file_id),
                         int(standing),
                     )
                     for name, seen, standing in files
@@ -97,14 +158,19 @@ class Known:
             self._db.executemany(
                 "DELETE FROM known WHERE folder = ? AND name = ?", [(number, packed(name)) for name in names]
             )
+            # Cameras that make a folder for each patient would leave a row for each, for ever.
+            self._db.execute(
+                "DELETE FROM folders WHERE id = ? AND NOT EXISTS (SELECT 1 FROM known WHERE folder = id)", (number,)
+            )
 
     def adopt(self, camera: str, since_ns: int) -> int:
-        """Forget the files left alone at the first start whose mtime is not before `since_ns`; returns how many."""
+        """Mark the files left alone at the first start whose mtime is not before `since_ns` to be taken by the next
+        scan; returns how many."""
         with self._db.transaction():
             count = self._db.execute(
-                "DELETE FROM known WHERE standing = ? AND mtime_ns >= ? AND folder IN "
+                "UPDATE known SET standing = ? WHERE standing = ? AND mtime_ns >= ? AND folder IN "
                 "(SELECT id FROM folders WHERE camera = ?)",
-                (int(Standing.LEFT_ALONE), since_ns, camera),
+                (int(Standing.ADOPTED), int(Standing.LEFT_ALONE), since_ns, camera),
             ).rowcount
             self._db.execute("UPDATE cameras SET left_alone = left_alone - ? WHERE name = ?", (count, camera))
         return count
@@ -121,7 +187,7 @@ def _known(row: sqlite3.Row) -> KnownFile:
     return KnownFile(fingerprint, Standing(row["standing"]))
 
 
-def _signed(number: int) -> int:
-    """SQLite's integers are signed 64 bit; ReFS and some inodes use the whole unsigned range."""
+def signed(number: int) -> int:
+    """A number as SQLite keeps it: ReFS ids use the whole unsigned range, times may lie beyond the year 2262."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >= 1 << 63 else number

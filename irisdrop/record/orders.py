@@ -29,9 +29,11 @@ LOOKUP_KEYS = (
 class Orders:
     """Entries as the source told them, open and withdrawn."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, stale: float = 900.0) -> None:
         self._db = database
         self._clock = clock
+        with database.transaction():
+            self._remember("worklist.stale", str(stale))
 
     def apply(self, changes: WorklistChanges) -> list[str]:
         """Take over one answer of the source in one commit; returns the ids whose entry is new or differs.
@@ -50,7 +52,7 @@ class Orders:
                 gone = self._db.rows("SELECT id FROM entries WHERE standing = 'open' AND sync < ?", (sync,))
                 changed += self._withdraw([row["id"] for row in gone], Standing.COMPLETED)
             self._remember("worklist.cursor", changes.cursor or "")
-            self._remember("worklist.synced", stamp(self._clock.now()))
+            self._note_sync()
         return changed
 
     def withdraw(self, identifier: str, why: Standing) -> None:
@@ -108,7 +110,14 @@ class Orders:
     def confirm_current(self) -> None:
         """The source says that nothing changed."""
         with self._db.transaction():
-            self._remember("worklist.synced", stamp(self._clock.now()))
+            self._note_sync()
+
+    def fresh_seconds(self) -> float:
+        """How long, in all, the mirror has been fresh enough to match on: the clock by which patience is counted.
+
+        It stands still while the mirror is stale, was never synced, or the agent was off.
+        """
+        return fresh_seconds(self._db, self._clock.now())
 
     def standing_since(self, source: str) -> None:
         """Another source than before: its cursor means nothing here, so the next answer is a full list."""
@@ -157,6 +166,11 @@ class Orders:
                 changed.append(identifier)
         return changed
 
+    def _note_sync(self) -> None:
+        now = self._clock.now()
+        self._remember("worklist.fresh", str(fresh_seconds(self._db, now)))
+        self._remember("worklist.synced", stamp(now))
+
     def _next_sync(self) -> int:
         sync = int(self._recall("worklist.sync") or "0") + 1
         self._remember("worklist.sync", str(sync))
@@ -168,6 +182,20 @@ class Orders:
     def _recall(self, key: str) -> str | None:
         row = self._db.row("SELECT value FROM meta WHERE key = ?", (key,))
         return None if row is None else str(row["value"])
+
+
+def fresh_seconds(database: Database, now: datetime) -> float:
+    """See `Orders.fresh_seconds`."""
+    rows = database.rows(
+        "SELECT key, value FROM meta WHERE key IN ('worklist.fresh', 'worklist.synced', 'worklist.stale')"
+    )
+    facts = {row["key"]: row["value"] for row in rows}
+    before = float(facts.get("worklist.fresh", 0.0))
+    if "worklist.synced" not in facts:
+        return before
+    # A wall clock that was set back adds nothing; one that was set forward adds at most `stale`.
+    since = (now - moment(facts["worklist.synced"])).total_seconds()
+    return before + min(max(since, 0.0), float(facts.get("worklist.stale", 900.0)))
 
 
 def _entry(row: sqlite3.Row) -> WorklistEntry:

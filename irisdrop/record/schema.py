@@ -40,12 +40,16 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
             not_before TEXT,                -- an assigned image is not sent before `undo` is over
             next_try TEXT,
             tries INTEGER NOT NULL DEFAULT 0,
+            fresh_at REAL NOT NULL DEFAULT 0,      -- Orders.fresh_seconds at arrival
+            patience_until REAL,                   -- of the same clock; set while a late order may still come
             ask_first INTEGER NOT NULL DEFAULT 0,  -- recovered: the platform may hold it already
             replaces TEXT,                  -- the receipt that a correction takes the place of
             receipt TEXT,
+            cleared INTEGER NOT NULL DEFAULT 0,    -- the source was moved or deleted after delivery
             changed TEXT NOT NULL
         ) STRICT;
         CREATE INDEX images_by_state ON images (state, recency DESC);
+        CREATE INDEX images_by_patience ON images (patience_until) WHERE patience_until IS NOT NULL;
         CREATE INDEX images_by_digest ON images (digest) WHERE digest IS NOT NULL;
         CREATE INDEX images_by_path ON images (path);
         CREATE INDEX images_by_entry ON images (entry) WHERE entry IS NOT NULL;

@@ -73,10 +73,15 @@ class Spool:
             part.mkdir(parents=True, exist_ok=True)
         private(folder)
         sync_folder(folder)
-        # Copies that a crash left unfinished: their sources are still unsettled in the journal, and are read again.
+        self._used = sum(path.stat().st_size for path in self._files())
+
+    def tidy(self) -> None:
+        """Remove copies that a crash left unfinished; their sources are still unsettled and are read again.
+
+        For the one agent alone, before it begins: a command must not touch a copy that the agent is making.
+        """
         for left in self._incoming.iterdir():
             left.unlink()
-        self._used = sum(path.stat().st_size for path in self._files())
 
     @property
     def used(self) -> int:

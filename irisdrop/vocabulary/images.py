@@ -56,3 +56,4 @@ class ImageFile:
     replaces: str | None = None  # the receipt that a person's correction takes the place of
     tries: int = 0
     ask_first: bool = False  # recovered after a damage: the platform may hold it already
+    fresh_at: float = 0.0  # how long the worklist had been fresh, in all, when it arrived; patience counts from here

@@ -1,0 +1,199 @@
+"""The agent joins the stages: what settles is decided, what is matched is delivered, and the journal is the queue
+between them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from irisdrop.arrival.lookout import Lookout
+from irisdrop.decide import Decider
+from irisdrop.housekeeping import Housekeeping
+from irisdrop.identity.sandbox import Parsers
+from irisdrop.matching.worklist import Worklist
+from irisdrop.outcome.deliver import Courier
+from irisdrop.platforms import open_platform, open_worklist
+from irisdrop.profiles.config import Config, load_profiles
+from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.lease import Lease
+from irisdrop.record.orders import Orders
+from irisdrop.record.spool import Spool
+from irisdrop.recovery import CLEAN, open_journal, recover
+from irisdrop.vocabulary.clock import Clock, SystemClock
+from irisdrop.vocabulary.states import State
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN = 4.0  # seconds for the threads to end; what they leave, the next start goes on with
+
+
+class Agent:
+    """One agent on one state folder. Use as a context manager: leaving it stops and closes everything."""
+
+    def __init__(
+        self, config: Config, *, clock: Clock | None = None, profiles: Mapping[str, DeviceProfile] | None = None
+    ) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.profiles = dict(profiles if profiles is not None else load_profiles(config))
+        self._lease = Lease.take(config.state)
+        self.journal = open_journal(config.state, self.clock)
+        self.conditions = Conditions(self.journal.database, self.clock)
+        self.spool = Spool(config.state / "spool", config.spool.limit)
+        self.spool.tidy()
+        self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
+        self.platform = open_platform(config)
+        self.worklist = Worklist(self.orders, open_worklist(config), self.conditions, self.clock, config.worklist.stale)
+        self.parsers = Parsers()
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._join()
+
+    def _join(self) -> None:
+        """Make the stages and tell each whom to wake."""
+        assert self.config.platform is not None
+        self.courier = Courier(
+            self.journal,
+            self.spool,
+            self.orders,
+            self.platform,
+            self.conditions,
+            self.clock,
+            workers=self.config.platform.concurrency,
+            on_unmatched=lambda: self.decider.woken.set(),
+        )
+        self.decider = Decider(
+            self.config,
+            self.journal,
+            self.spool,
+            self.worklist,
+            self.platform,
+            self.conditions,
+            self.clock,
+            self.parsers,
+            self.profiles.get,
+            self.courier.woken.set,
+        )
+        self.lookouts = [
+            Lookout(
+                camera,
+                lambda name=camera.name: self.profiles[name],
+                self.journal,
+                self.spool,
+                self.conditions,
+                self.clock,
+                self.config.largest,
+                self.decider.woken.set,
+            )
+            for camera in self.config.cameras
+        ]
+        self.housekeeping = Housekeeping(self.config, self.journal, self.spool, self.conditions, self.clock)
+
+    # ------------------------------------------------------------------ running
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then end within five seconds."""
+        self._begin()
+        self._start("courier", self.courier.run)
+        self._start("decider", self.decider.run)
+        self._start("worklist", self._sync)
+        self._start("housekeeping", self._keep_house)
+        for lookout in self.lookouts:
+            self._start(f"lookout-{lookout.camera.name}", lookout.run)
+        stop.wait()
+        self.close()
+
+    def once(self) -> None:
+        """Carry everything that is there as far as it goes."""
+        self._begin()
+        changed = self.worklist.sync()
+        if changed:
+            self.decider.entries_changed(changed)
+        for lookout in self.lookouts:
+            lookout.once()
+        self.decider.turn()
+        while self.courier.deliver_next() or self.decider.turn():
+            pass
+        self.housekeeping.turn()
+
+    def close(self) -> None:
+        """Stop the threads and close the files; safe to call twice."""
+        if self._lease is None:
+            return
+        self._stop.set()
+        self._wake()
+        self.parsers.close()
+        for thread in self._threads:
+            thread.join(STOP_WITHIN)
+        left = [thread.name for thread in self._threads if thread.is_alive()]
+        self.worklist.close()
+        self.platform.close()
+        if left:
+            log.warning("stopped without %s", ", ".join(left))
+        else:
+            self.journal.set_meta(CLEAN, "yes")
+            self.journal.close()
+        self._lease.release()
+        self._lease = None  # type: ignore[assignment]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------ within
+
+    def _begin(self) -> None:
+        self.journal.set_meta(CLEAN, "no")
+        for subject in ("delivery", "deciding", "worklist", "housekeeping"):
+            self.conditions.clear("STAGE_FAILED", subject)
+        self.orders.standing_since(
+            f"{self.config.worklist.source} {self.config.platform.url if self.config.platform else ''}"
+        )
+        recovered = recover(self.journal, self.spool, self.conditions)
+        if recovered:
+            log.info("%d images recovered from the spool", recovered)
+        self.courier.resume()
+        self.worklist.tell_age()
+        self.housekeeping.tell_counts()
+
+    def _start(self, name: str, work: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _wake(self) -> None:
+        for event in (self.courier.woken, self.decider.woken):
+            event.set()
+        for lookout in self.lookouts:
+            lookout.wake()
+
+    def _sync(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                changed = self.worklist.sync()
+                if changed:
+                    self.decider.entries_changed(changed)
+                elif changed is not None and self.journal.in_state(State.IDENTIFIED, limit=1):
+                    # Nothing new, but the list is fresh again: what waited for that is decided.
+                    self.decider.resynced.set()
+                    self.decider.woken.set()
+            except Exception:
+                log.exception("syncing the worklist failed")
+                self.conditions.raise_("STAGE_FAILED", "worklist")
+            self.clock.wait(stop, self.config.worklist.every)
+
+    def _keep_house(self, stop: threading.Event) -> None:
+        while not self.clock.wait(stop, 60.0):
+            try:
+                self.housekeeping.turn()
+            except Exception:
+                log.exception("housekeeping failed")
+                self.conditions.raise_("STAGE_FAILED", "housekeeping")

@@ -1,0 +1,310 @@
+"""SETTLED → MATCHED, or to why not: reads what an image says, and decides with the worklist as it is known now."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from irisdrop.identity.identify import Export, Identified, Refusal, identify
+from irisdrop.identity.sandbox import Parsers, ParsersClosed
+from irisdrop.matching.capture import Situation
+from irisdrop.matching.match import match
+from irisdrop.matching.twins import twin_of
+from irisdrop.matching.worklist import Worklist
+from irisdrop.outcome.deliver import unmatch
+from irisdrop.platforms import Platform
+from irisdrop.profiles.config import Config
+from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.attempts import Attempts
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.images import plain_decision
+from irisdrop.record.journal import AGENT, Journal, StaleImage
+from irisdrop.record.spool import Spool
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.decisions import Decision, Matched, Unmatched
+from irisdrop.vocabulary.deliveries import Postponed, Receipt
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.orders import Standing
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import Event, State
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+TICK = 5.0  # seconds between looks at who has run out of patience
+
+
+class Decider:
+    """One thread that reads and decides; `woken` is set when images settled, `resynced` when the worklist changed."""
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        spool: Spool,
+        worklist: Worklist,
+        platform: Platform,
+        conditions: Conditions,
+        clock: Clock,
+        parsers: Parsers,
+        profiles: Callable[[str], DeviceProfile | None],
+        on_matched: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._spool = spool
+        self._worklist = worklist
+        self._platform = platform
+        self._conditions = conditions
+        self._clock = clock
+        self._parsers = parsers
+        self._profiles = profiles
+        self._on_matched = on_matched
+        self._attempts = Attempts(journal, clock)
+        self._kept: set[str] = set()
+        self._ask_after = 0.0  # monotonic
+        self.woken = threading.Event()
+        self.resynced = threading.Event()
+
+    # ------------------------------------------------------------------ working
+
+    def run(self, stop: threading.Event) -> None:
+        """Decide until told to stop."""
+        while not stop.is_set():
+            self.woken.clear()
+            try:
+                self.turn()
+            except ParsersClosed:
+                return
+            except Exception:
+                log.exception("deciding failed")
+                self._conditions.raise_("STAGE_FAILED", "deciding")
+                self._clock.wait(stop, 1.0)
+            self._clock.wait(self.woken, TICK)
+
+    def turn(self) -> bool:
+        """Everything that can be decided now; True where anything moved."""
+        moved = False
+        if self.resynced.is_set():
+            self.resynced.clear()
+            moved |= self._again_after_sync()
+        moved |= self._unmatch_withdrawn()
+        beyond = 0
+        while batch := self._journal.in_state(State.SETTLED, limit=BATCH, beyond=beyond):
+            beyond = batch[-1].id
+            moved |= self._read_and_decide(batch)
+        for image in self._journal.out_of_patience(self._worklist.orders.fresh_seconds()):
+            moved |= self._decide_known(image)
+        return moved
+
+    # ------------------------------------------------------------------ identity
+
+    def _read_and_decide(self, batch: list[ImageFile]) -> bool:
+        # Reading needs no lock and may be slow; the commit for the whole batch is one.
+        read = [(image, self._read(image)) for image in batch]
+        moved = False
+        with self._journal.transaction():
+            for image, outcome in read:
+                if outcome is None:
+                    continue
+                try:
+                    self._identified(image, *outcome)
+                    moved = True
+                except StaleImage as stale:
+                    log.info("%s", stale)
+        self._on_matched()
+        return moved
+
+    def _read(self, image: ImageFile) -> tuple[Identified | Refusal, Receipt | None] | None:
+        """What an image says and, where it was recovered, what the platform has of it; None where that can't be known
+        now."""
+        receipt = self._ask_platform(image) if image.ask_first else None
+        if isinstance(receipt, Postponed):
+            return None
+        said = self._said(image)
+        return None if said is None else (said, receipt)
+
+    def _said(self, image: ImageFile) -> Identified | Refusal | None:
+        profile = self._profiles(image.camera)
+        if profile is None:
+            return Refusal(Code.PROFILE_FAULT, "its camera is no longer configured")
+        assert image.digest is not None
+        file = self._spool.file(image.digest)
+        try:
+            return identify(profile, Export(file, image.name), self._parsers)
+        except OSError as error:
+            if self._spool.mend(image.digest):
+                return None  # read again in the next turn
+            return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
+
+    def _identified(self, image: ImageFile, said: Identified | Refusal, receipt: Receipt | None) -> None:
+        profile = self._profiles(image.camera)
+        if isinstance(said, Refusal) or profile is None:
+            if receipt is not None:
+                self._already_there(self._journal.identify(image, (), "", "it could not be read"), receipt)
+            elif isinstance(said, Refusal):
+                self._journal.refuse(image, said.code, said.detail)
+            return
+        if profile.digest not in self._kept:
+            self._journal.keep_profile(profile.digest, profile.name, profile.text)
+            self._kept.add(profile.digest)
+        image = self._journal.identify(image, said.readings, profile.digest, f"read by {profile.name}")
+        twin = twin_of(image, image.readings, self._journal.with_digest(image.digest or ""))
+        if receipt is not None and (twin is None or not twin[1]):
+            self._already_there(image, receipt)
+        else:
+            self._decide(image, profile)
+
+    # ------------------------------------------------------------------ decision
+
+    def _decide_known(self, image: ImageFile) -> bool:
+        profile = self._profiles(image.camera)
+        if profile is None:
+            return False
+        with self._journal.transaction():
+            try:
+                return self._decide(image, profile) is not image
+            except StaleImage as stale:
+                log.info("%s", stale)
+                return False
+
+    def _decide(self, image: ImageFile, profile: DeviceProfile) -> ImageFile:
+        twin = twin_of(image, image.readings, self._journal.with_digest(image.digest or ""))
+        if twin is not None:
+            return self._twin(image, *twin)
+        decision = self.decision(image, profile)
+        if isinstance(decision, Matched):
+            log.info("image %s %.8s matched", image.id, image.digest)
+            return self._journal.decide(image, decision, event=Event.MATCH, why=_words(decision))
+        until = image.fresh_at + profile.patience
+        if decision.waits and (not self._worklist.usable() or self._worklist.orders.fresh_seconds() < until):
+            return self._wait(image, decision, until)
+        log.info("image %s %.8s quarantined: %s", image.id, image.digest, decision.reason)
+        return self._journal.decide(image, decision, event=Event.REFUSE, why=_words(decision))
+
+    def decision(self, image: ImageFile, profile: DeviceProfile) -> Decision:
+        """What is decided about an image now, pure but for the look at the worklist; a stale one has no entries."""
+        entries = self._worklist.gather(image.readings, profile) if self._worklist.usable() else []
+        return match(image.readings, profile, self._situation(image), entries)
+
+    def _situation(self, image: ImageFile) -> Situation:
+        clock = next((c.clock for c in self._config.cameras if c.name == image.camera), timedelta(0))
+        return Situation(self._config.site.zone, image.arrived, image.live, clock, self._config.site.id)
+
+    def _wait(self, image: ImageFile, decision: Unmatched, until: float) -> ImageFile:
+        plain = plain_decision(decision)
+        if self._journal.decision(image.id) == plain:
+            return image
+        return self._journal.note(image, decision=plain, patience_until=until)
+
+    def _twin(self, image: ImageFile, twin: ImageFile, same: bool) -> ImageFile:
+        if same:
+            why = f"the same picture of the same patient and eye as image {twin.id}"
+            return self._journal.move(image, Event.RECOGNISE, AGENT, why, patience_until=None)
+        self._conditions.raise_("TWIN_CONFLICT", f"image {twin.id}", f"image {image.id} has the same bytes")
+        detail = f"image {twin.id} has the same bytes and says something else"
+        return self._journal.refuse(image, Code.CONFLICTING_KEYS, detail, patience_until=None)
+
+    # ------------------------------------------------------------------ after a sync
+
+    def _again_after_sync(self) -> bool:
+        moved = False
+        for image in self._journal.in_state(State.IDENTIFIED):
+            moved |= self._decide_known(image)
+        late = self._clock.now() - timedelta(seconds=self._config.late)
+        for image in self._journal.quarantined_for(Code.NO_WORKLIST_ENTRY, late):
+            moved |= self._late_order(image)
+        if moved:
+            self._on_matched()
+        return moved
+
+    def _late_order(self, image: ImageFile) -> bool:
+        profile = self._profiles(image.camera)
+        if profile is None or image.digest is None or not self._worklist.usable():
+            return False
+        decision = self.decision(image, profile)
+        if not isinstance(decision, Matched):
+            return False
+        try:
+            self._journal.decide(image, decision, event=Event.REMATCH, why=f"a late order came; {_words(decision)}")
+        except StaleImage:
+            return False  # a person was quicker
+        return True
+
+    def entries_changed(self, identifiers: list[str]) -> None:
+        """Entries are new, changed or withdrawn: look again at what was matched with them."""
+        for identifier in identifiers:
+            entry = self._worklist.orders.get(identifier)
+            if entry is None:
+                continue
+            if entry.standing in (Standing.CANCELLED, Standing.REPLACED):
+                for image in self._journal.on_entry(identifier, State.UPLOADED, State.DELIVERED):
+                    self._conditions.raise_("ORDER_WITHDRAWN_LATE", f"image {image.id}")
+            for image in self._journal.on_entry(identifier, State.MATCHED):
+                self._still_fits(image)
+        self.resynced.set()
+        self.woken.set()
+
+    def _still_fits(self, image: ImageFile) -> None:
+        """An order that was changed (a merged or corrected patient) may no longer be the image's."""
+        profile = self._profiles(image.camera)
+        if image.assigned_by is not None or profile is None or self._attempts.open_attempt(image.id) is not None:
+            return
+        decision = self.decision(image, profile)
+        if isinstance(decision, Matched) and decision.entry.id == image.entry:
+            return
+        with self._journal.transaction():
+            try:
+                if self._attempts.open_attempt(image.id) is None:
+                    unmatch(self._journal, image, "its order was changed and no longer fits")
+            except StaleImage as stale:
+                log.info("%s", stale)
+
+    def _unmatch_withdrawn(self) -> bool:
+        moved = False
+        for image in self._journal.order_gone():
+            with self._journal.transaction():
+                try:
+                    if self._attempts.open_attempt(image.id) is not None:
+                        continue
+                    image = unmatch(self._journal, image, "its order was withdrawn")
+                except StaleImage as stale:
+                    log.info("%s", stale)
+                    continue
+            moved = True
+            if image.state is State.IDENTIFIED:
+                self._decide_known(image)
+        return moved
+
+    # ------------------------------------------------------------------ recovered images
+
+    def _ask_platform(self, image: ImageFile) -> Receipt | Postponed | None:
+        """What the platform has of recovered bytes; while it can't say, it is asked once in a while only."""
+        now = self._clock.monotonic()
+        if self._ask_after > now:
+            return Postponed("asked a moment ago")
+        assert image.digest is not None
+        found = self._platform.find(image.digest)
+        if isinstance(found, Postponed):
+            self._ask_after = now + TICK
+        return found
+
+    def _already_there(self, image: ImageFile, receipt: Receipt) -> None:
+        """The platform holds these bytes from before the journal was lost."""
+        image = self._journal.move(
+            image,
+            Event.MATCH,
+            AGENT,
+            "by the receipt that the platform has for these bytes",
+            entry=receipt.entry,
+            eye=receipt.eye,
+        )
+        self._attempts.confirm(image, receipt, f"receipt {receipt.id}, found after the journal was rebuilt")
+
+
+def _words(decision: Decision) -> str:
+    if isinstance(decision, Matched):
+        return f"matched by {' + '.join(decision.key_set)}"
+    return f"{decision.reason}: {decision.detail}"

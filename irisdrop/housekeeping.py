@@ -1,0 +1,92 @@
+"""What is done once a minute: the spool's old files, delivered sources, and the conditions that only counting finds."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+from irisdrop.profiles.config import CameraSettings, Config
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import Journal
+from irisdrop.record.spool import Spool
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.states import ENDED, State
+
+log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """Looks after what nobody waits for."""
+
+    def __init__(self, config: Config, journal: Journal, spool: Spool, conditions: Conditions, clock: Clock) -> None:
+        self._config = config
+        self._journal = journal
+        self._spool = spool
+        self._conditions = conditions
+        self._clock = clock
+
+    def turn(self) -> None:
+        """Everything once."""
+        self.tell_counts()
+        self._clear_spool()
+        for camera in self._config.cameras:
+            if not camera.after.leave:
+                self._after_delivery(camera)
+
+    def tell_counts(self) -> None:
+        """The conditions that follow from the journal's counts."""
+        by_camera = self._journal.counts_by_camera()
+        waiting = sum(counts.get(State.QUARANTINED, 0) for counts in by_camera.values())
+        self._tell("QUARANTINE_WAITING", "quarantine", f"{waiting} images" if waiting else "")
+        configured = {camera.name for camera in self._config.cameras}
+        for camera, counts in by_camera.items():
+            on_the_way = sum(n for state, n in counts.items() if state not in ENDED)
+            gone = camera not in configured and on_the_way
+            self._tell("CAMERA_UNCONFIGURED", camera, f"{on_the_way} images" if gone else "")
+
+    def _tell(self, code: str, subject: str, detail: str) -> None:
+        if detail:
+            self._conditions.raise_(code, subject, detail)
+        else:
+            self._conditions.clear(code, subject)
+
+    def _clear_spool(self) -> None:
+        """Bytes go `keep` after every image that they belong to has ended, never before."""
+        before = self._clock.now() - timedelta(seconds=self._config.spool.keep)
+        for digest in list(self._spool.digests()):
+            images = self._journal.with_digest(digest)
+            if images and all(i.state in ENDED and self._journal.since(i.id) < before for i in images):
+                self._spool.drop(digest)
+
+    def _after_delivery(self, camera: CameraSettings) -> None:
+        wait = camera.after.delete_after or 0.0
+        before = self._clock.now() - timedelta(seconds=wait)
+        for image in self._journal.sources_left(camera.name, before):
+            try:
+                done = self._clear_source(camera, image)
+            except OSError as error:
+                log.info("the source of image %s stays for now: %s", image.id, type(error).__name__)
+                continue
+            if done:
+                self._journal.source_cleared(image.id)
+
+    def _clear_source(self, camera: CameraSettings, image: ImageFile) -> bool:
+        """Move or delete a delivered source, only if the bytes on disk still have the delivered digest."""
+        source = Path(image.path)
+        if source.is_symlink() or not source.is_file():
+            return True
+        with source.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != image.digest:
+                return True  # the camera used the name again: this is another image, on its own way
+        if camera.after.move is None:
+            source.unlink()
+            return True
+        target = camera.after.move / image.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target = target.with_name(f"{target.stem}.{image.id}{target.suffix}")
+        source.rename(target)
+        return True

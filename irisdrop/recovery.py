@@ -1,0 +1,72 @@
+"""What is done before the first image: a damaged journal is set aside and rebuilt, and nothing spooled is forgotten."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.database import Damaged
+from irisdrop.record.journal import Journal
+from irisdrop.record.spool import Spool
+from irisdrop.record.text import stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.states import State
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "journal.db"
+CLEAN = "clean"  # meta key: "yes" where the last run ended in order
+
+
+def open_journal(state: Path, clock: Clock) -> Journal:
+    """The journal of a state folder; a damaged one is set aside, never deleted, and a new one is begun.
+
+    After a run that did not end in order every page is read first. What the new journal does not know yet is
+    recovered from the spool by `recover`, and from the folders by the first scan.
+    """
+    path = state / JOURNAL
+    spooled = (state / "spool").exists()
+    lost = spooled and not path.exists()
+    try:
+        journal = Journal.open(path, clock)
+        try:
+            if journal.meta(CLEAN) != "yes":
+                journal.database.check()
+        except Damaged:
+            journal.close()
+            raise
+    except Damaged as damage:
+        log.error("the journal is damaged (%s) and is set aside", damage)
+        set_aside(path, clock)
+        journal = Journal.open(path, clock)
+        lost = True
+    if lost:
+        journal.set_meta("rebuilt", stamp(clock.now()))
+    return journal
+
+
+def set_aside(path: Path, clock: Clock) -> None:
+    """Rename a damaged journal with its companions, so that it can still be looked into."""
+    suffix = f".damaged-{clock.now():%Y%m%dT%H%M%S%f}"
+    for part in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if part.exists():
+            part.rename(part.with_name(part.name + suffix))
+
+
+def recover(journal: Journal, spool: Spool, conditions: Conditions) -> int:
+    """Take up every spooled export that the journal does not know: of a crash just before its commit, or of a rebuilt
+    journal; returns how many."""
+    recovered = 0
+    for digest in spool.digests():
+        known = {image.path for image in journal.with_digest(digest) if image.state is not State.VANISHED}
+        for origin in spool.origins(digest):
+            if origin.path in known:
+                continue
+            size = spool.file(digest).stat().st_size
+            journal.recover(origin.camera, origin.path, origin.name, digest, size, origin.arrived)
+            recovered += 1
+    rebuilt = journal.meta("rebuilt")
+    if rebuilt is not None:
+        conditions.raise_("JOURNAL_REBUILT", "journal", f"rebuilt {rebuilt[:16]} UTC")
+    return recovered

@@ -1,0 +1,185 @@
+"""`irisdrop quarantine`: what waits for a person, and what a person decides."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from irisdrop.surface.opened import Records, as_json, records
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.reasons import REASONS, Code
+from irisdrop.vocabulary.states import State
+
+
+@click.group("quarantine")
+def quarantine() -> None:
+    """What waits for a person: list, show, assign, release, discard, undo, recall."""
+
+
+@quarantine.command("list")
+@click.option("--json", "for_scripts", is_flag=True, help="For scripts.")
+@click.pass_obj
+def list_(config_path: Path | None, for_scripts: bool) -> None:
+    """Every image in quarantine, with its reason."""
+    with records(config_path) as opened:
+        images = opened.journal.in_state(State.QUARANTINED)
+        found = [row(opened, image) for image in images]
+    if for_scripts:
+        as_json(found)
+        return
+    for item in found:
+        click.echo(f"{item['id']:>6}  {item['reason']:<20} {item['since'][:16]}  {item['camera']}  {item['file']}")
+    click.echo(f"{len(found)} images wait for a person." if found else "Nothing waits for a person.")
+
+
+@quarantine.command("show")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--json", "for_scripts", is_flag=True, help="For scripts.")
+@click.pass_obj
+def show(config_path: Path | None, number: int, for_scripts: bool) -> None:
+    """One image: what was read from where, why it was refused, and everything that happened to it."""
+    with records(config_path) as opened:
+        image = _image(opened, number)
+        found = row(opened, image) | {
+            "state": str(image.state),
+            "detail": image.detail,
+            "entry": image.entry,
+            "eye": image.eye,
+            "decision": json.loads(opened.journal.decision(number) or "null"),
+            "history": [
+                {
+                    "at": step.at.isoformat(),
+                    "event": step.event,
+                    "before": step.before,
+                    "after": step.after,
+                    "who": step.who,
+                    "why": step.why,
+                }
+                for step in opened.journal.history(number)
+            ],
+        }
+    if for_scripts:
+        as_json(found)
+    else:
+        _show(found)
+
+
+@quarantine.command("assign")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--entry", required=True, metavar="ENTRY", help="The order's id, as `worklist show` prints it.")
+@click.option("--eye", type=click.Choice(["R", "L", "B"]), help="The eye, where the image does not say it or is wrong.")
+@click.option("--by", default=getpass.getuser, metavar="NAME", help="Who decides this; default: your account.")
+@click.option("--despite", multiple=True, metavar="REASON", help="A contradiction that you have looked at.")
+@click.pass_obj
+def assign(config_path: Path | None, number: int, entry: str, eye: str | None, by: str, despite: Sequence[str]) -> None:
+    """Give an image to an order; it is sent when the time for `undo` is over."""
+    codes = [_code(text) for text in despite]
+    with records(config_path) as opened:
+        image = _desk(opened).assign(number, entry, by=by, eye=eye, despite=codes)
+        click.echo(f"Image {number} goes to the order as the {_eye(image.eye)} in {opened.config.undo:g} seconds.")
+
+
+@quarantine.command("release")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--by", default=getpass.getuser, metavar="NAME")
+@click.pass_obj
+def release(config_path: Path | None, number: int, by: str) -> None:
+    """Let irisdrop read and decide an image again."""
+    with records(config_path) as opened:
+        image = _desk(opened).release(number, by=by)
+        click.echo(f"Image {number} is {image.state} again.")
+
+
+@quarantine.command("discard")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--by", default=getpass.getuser, metavar="NAME")
+@click.option("--why", required=True, metavar="TEXT", help="Why it will never be delivered.")
+@click.pass_obj
+def discard(config_path: Path | None, number: int, by: str, why: str) -> None:
+    """Never deliver an image; `undo` takes it back."""
+    with records(config_path) as opened:
+        _desk(opened).discard(number, by=by, why=why)
+        click.echo(f"Image {number} is discarded.")
+
+
+@quarantine.command("undo")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--by", default=getpass.getuser, metavar="NAME")
+@click.pass_obj
+def undo(config_path: Path | None, number: int, by: str) -> None:
+    """Take back an assignment that has not been sent, or a discard."""
+    with records(config_path) as opened:
+        _desk(opened).undo(number, by=by)
+        click.echo(f"Image {number} is back in quarantine.")
+
+
+@quarantine.command("recall")
+@click.argument("number", type=int, metavar="ID")
+@click.option("--by", default=getpass.getuser, metavar="NAME")
+@click.option("--why", required=True, metavar="TEXT", help="What was wrong with the delivery.")
+@click.pass_obj
+def recall(config_path: Path | None, number: int, by: str, why: str) -> None:
+    """Take a delivered image back; the next assignment corrects the platform's record."""
+    with records(config_path) as opened:
+        _desk(opened).recall(number, by=by, why=why)
+        click.echo(f"Image {number} is back in quarantine; the platform keeps it where it was until it is assigned.")
+
+
+def row(opened: Records, image: ImageFile) -> dict[str, Any]:
+    """One image as `quarantine list --json` prints it."""
+    from irisdrop.suggest import suggestions_for
+
+    return {
+        "id": image.id,
+        "digest": image.digest,
+        "file": image.name,
+        "camera": image.camera,
+        "reason": None if image.reason is None else str(image.reason),
+        "since": opened.journal.since(image.id).isoformat(),
+        "readings": [{"key": r.key, "value": r.value, "raw": r.raw, "source": r.source} for r in image.readings],
+        "suggestions": suggestions_for(image, opened.orders, opened.config),
+    }
+
+
+def _show(found: dict[str, Any]) -> None:
+    click.echo(f"image {found['id']}  {found['state']}  {found['camera']}  {found['file']}")
+    if found["reason"]:
+        reason = REASONS[Code(found["reason"])]
+        click.echo(f"{reason.code}: {reason.sentence} ({found['detail']})\nTry: {reason.remedy}")
+    for reading in found["readings"]:
+        click.echo(f"  {reading['key']:<22} {reading['value']:<28} {reading['source']}")
+    for suggestion in found["suggestions"]:
+        click.echo(f"  maybe {suggestion['entry']}: {'; '.join(suggestion['why'])}")
+    for step in found["history"]:
+        click.echo(f"  {step['at'][:19]}  {step['after']:<12} {step['who']}: {step['why']}")
+
+
+def _desk(opened: Records) -> Any:
+    from irisdrop.desk import open_desk
+    from irisdrop.profiles.config import load_profiles
+
+    profiles = load_profiles(opened.config)
+    return open_desk(opened.config, opened.journal, opened.orders, opened.spool, opened.clock, profiles.get)
+
+
+def _image(opened: Records, number: int) -> ImageFile:
+    try:
+        return opened.journal.get(number)
+    except KeyError:
+        raise click.UsageError(f"there is no image {number}") from None
+
+
+def _code(text: str) -> Code:
+    try:
+        return Code(text.upper())
+    except ValueError:
+        raise click.BadParameter(f"{text} is no reason; one of {', '.join(Code)}", param_hint="--despite") from None
+
+
+def _eye(eye: str | None) -> str:
+    return {"R": "right eye", "L": "left eye", "B": "picture of both eyes"}.get(eye or "", "unknown eye")

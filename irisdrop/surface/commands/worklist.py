@@ -1,0 +1,54 @@
+"""`irisdrop worklist`: the orders as they are known here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from irisdrop.surface.opened import as_json, records
+from irisdrop.vocabulary.faults import Foreseen
+
+
+@click.group("worklist")
+def worklist() -> None:
+    """The orders as they are known here: show, sync."""
+
+
+@worklist.command("show")
+@click.option("--json", "for_scripts", is_flag=True, help="For scripts.")
+@click.pass_obj
+def show(config_path: Path | None, for_scripts: bool) -> None:
+    """Open orders, by their scheduled start."""
+    from irisdrop.explain import plain_entry
+
+    with records(config_path) as opened:
+        entries = opened.orders.open_entries()
+        synced = opened.orders.synced()
+    if for_scripts:
+        as_json([plain_entry(entry) for entry in entries])
+        return
+    for entry in entries:
+        start = "" if entry.start is None else f"{entry.start.astimezone(opened.config.site.zone):%Y-%m-%d %H:%M}"
+        who = f"{entry.keys.get('PatientID', ''):<14} {entry.keys.get('PatientName', '')}"
+        click.echo(f"{entry.id:<24} {start:<17} {who}")
+    click.echo(f"{len(entries)} open orders; synced {'never' if synced is None else f'{synced:%Y-%m-%d %H:%M} UTC'}.")
+
+
+@worklist.command("sync")
+@click.pass_obj
+def sync(config_path: Path | None) -> None:
+    """Ask the worklist's source now; the running agent sees what changed at its next own sync."""
+    from irisdrop.matching.worklist import Worklist
+    from irisdrop.platforms import open_worklist
+
+    with records(config_path) as opened:
+        source = open_worklist(opened.config)
+        mirror = Worklist(opened.orders, source, opened.conditions, opened.clock, opened.config.worklist.stale)
+        changed = mirror.sync()
+        mirror.close()
+        if changed is None:
+            raise Foreseen(
+                "WORKLIST_UNAVAILABLE", "The worklist's source can't be asked now.", "`irisdrop status` says why."
+            )
+        click.echo(f"{len(changed)} orders changed, {opened.orders.count()} are open.")
