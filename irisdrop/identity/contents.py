@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSidecar:
+    """What a rule (by its `file` as written) needs from a companion file: the texts at its places."""
+
+    rule: str
+    file: Path
+    format: str
+    places: tuple[str, ...]
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +24,7 @@ class Wanted:
 
     exif: frozenset[str] = frozenset()
     dicom: frozenset[str] = frozenset()
+    sidecars: tuple[WantedSidecar, ...] = ()
     everything: bool = False
 
 
@@ -34,16 +47,26 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What stands at one place of the companion file of a rule (by its `file` as written)."""
+
+    rule: str
+    place: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """What a file is and holds.
 
     `kind` is jpeg, png, tiff, webp, heif, jxl, jp2, bmp, gif, dicom, or of what is no image: empty, pdf, zip, video,
-    special (no plain file), unknown. `flaw` says why it can't be whole. `failed` says which part (`exif`, `dicom`) could
-    not be read, and why.
+    special (no plain file), unknown. `flaw` says why it can't be whole. `failed` says which part (`exif`, `dicom`,
+    `sidecars`) could not be read, and why; `profile` is a part that the profile asks for in a way that can't be followed.
     """
 
     kind: str
     flaw: str | None = None
     exif: tuple[Tag, ...] = ()
     dicom: tuple[Element, ...] = ()
+    sidecars: tuple[Note, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from irisdrop.identity import dicom, exif, filename, folder
+from irisdrop.identity import dicom, exif, filename, folder, sidecar
 from irisdrop.identity.contents import Contents, Wanted
 from irisdrop.identity.found import Found
 
@@ -14,7 +14,7 @@ Want = Callable[[Any], Wanted]
 
 
 def nothing(rule: Any) -> Wanted:  # noqa: ARG001
-    """What a source needs from a file's content whose truth is all in the name."""
+    """What a source needs from the image's bytes that reads none of them."""
     return Wanted()
 
 
@@ -34,4 +34,5 @@ EXTRACTORS: Final[dict[str, Extractor]] = {
     "folder": Extractor(folder.extract),
     "exif": Extractor(exif.extract, exif.wants),
     "dicom": Extractor(dicom.extract, dicom.wants),
+    "sidecar": Extractor(sidecar.extract),
 }

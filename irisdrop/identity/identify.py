@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from irisdrop.identity.clean import reading
-from irisdrop.identity.contents import Contents, Wanted
+from irisdrop.identity.contents import Contents, Wanted, WantedSidecar
 from irisdrop.identity.extractors import EXTRACTORS
 from irisdrop.identity.sandbox import ParserFailed, Parsers
+from irisdrop.profiles.profile import companion
 from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.keys import canonical
 from irisdrop.vocabulary.reasons import Code
 
 if TYPE_CHECKING:
@@ -24,6 +26,16 @@ FAILURES: Final = {
     "memory": "reading the file took too much memory",
 }
 
+PARTS: Final = {"exif": "Exif block", "dicom": "DICOM header", "sidecars": "companion file"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A companion file: `file` holds its bytes, `name` is its base name as the camera wrote it."""
+
+    file: Path
+    name: str
+
 
 @dataclass(frozen=True, slots=True)
 class Export:
@@ -32,7 +44,7 @@ class Export:
 
     file: Path
     name: str
-    sidecars: tuple[Path, ...] = ()
+    sidecars: tuple[Sidecar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +68,32 @@ def identify(profile: DeviceProfile, export: Export, parsers: Parsers) -> Identi
     The same bytes and name give the same answer, always. Raises OSError where the file can't be opened or read, and
     ParserUnstartable or ParsersClosed where no parser could run: nothing is known about the image then.
     """
-    unknown = sorted({rule.kind for rule in profile.read} - EXTRACTORS.keys())
-    if unknown:
-        return Refusal(Code.PROFILE_FAULT, f"nothing can read from {', '.join(unknown)} yet")
+    sidecars = _sidecars(profile, export)
+    if isinstance(sidecars, Refusal):
+        return sidecars
     try:
-        contents = parsers.read(export.file, wanted(profile))
+        contents = parsers.read(export.file, replace(wanted(profile), sidecars=sidecars))
     except ParserFailed as failure:
         return Refusal(Code.UNREADABLE, FAILURES[failure.kind])
     return readings(profile, export.name, contents)
 
 
+def _sidecars(profile: DeviceProfile, export: Export) -> tuple[WantedSidecar, ...] | Refusal:
+    """The companion file of each rule that has one; whatever the case of its name."""
+    given = {canonical(one.name).casefold(): one.file for one in export.sidecars}
+    found: list[WantedSidecar] = []
+    for rule in profile.read:
+        if rule.kind == "sidecar":
+            name = companion(rule.file, export.name.rpartition("/")[2])
+            file = given.get(canonical(name).casefold())
+            if file is None:
+                return Refusal(Code.UNREADABLE, "its companion file is missing")
+            found.append(WantedSidecar(rule.file, file, rule.format, tuple(rule.places), rule.encoding))
+    return tuple(found)
+
+
 def wanted(profile: DeviceProfile) -> Wanted:
-    """Everything that the profile's rules need from a file, for one visit."""
+    """Everything that the profile's rules need from the image itself, for one visit."""
     asked = [EXTRACTORS[rule.kind].wants(rule) for rule in profile.read]
     return Wanted(
         exif=frozenset().union(*(one.exif for one in asked)),
@@ -100,5 +126,7 @@ def _unusable(contents: Contents) -> Refusal | None:
     if contents.kind not in IMAGES:
         return Refusal(Code.NOT_AN_IMAGE, f"its content is no image ({contents.kind})")
     for part, why in contents.failed.items():
-        return Refusal(Code.UNREADABLE, f"its {part.upper() if part == 'dicom' else part.title()} can't be read: {why}")
+        if part == "profile":
+            return Refusal(Code.PROFILE_FAULT, why)
+        return Refusal(Code.UNREADABLE, f"its {PARTS[part]} can't be read: {why}")
     return None

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from irisdrop.identity.contents import Contents, Element, Tag, Wanted
+from irisdrop.identity.contents import Contents, Element, Note, Tag, Wanted
 from irisdrop.identity.parsing import system
 
 LONGEST_ANSWER: Final = 8 << 20
@@ -155,6 +155,9 @@ class Parsers:
             "exif": sorted(wanted.exif),
             "dicom": sorted(wanted.dicom),
             "all": wanted.everything,
+            "sidecars": [
+                [one.rule, str(one.file), one.format, list(one.places), one.encoding] for one in wanted.sidecars
+            ],
             "seconds": self._seconds,
         }
         in_turn = self._turns.acquire(timeout=self._queue)
@@ -253,5 +256,6 @@ def _contents(file: Path, answer: dict[str, Any]) -> Contents:
         flaw=answer["flaw"],
         exif=tuple(Tag(*tag) for tag in answer["exif"]),
         dicom=tuple(Element(asked, place, tuple(values)) for asked, place, values in answer["dicom"]),
+        sidecars=tuple(Note(rule, place, tuple(values)) for rule, place, values in answer["sidecars"]),
         failed=answer["failed"],
     )

@@ -1,7 +1,8 @@
 """The child: one JSON line in, one JSON line out, until its input ends.
 
-A request: `{"file", "exif": [tag…]|null, "dicom": [path…]|null, "all": bool, "seconds": n}`. The answer is
-`{"kind", "flaw", "exif": [[directory, name, text]…], "dicom": [[asked, place, [text…]]…], "failed": {part: why}}`, or
+A request: `{"file", "exif": [tag…], "dicom": [path…], "sidecars": [[rule, file, format, [place…], encoding]…], "all", "seconds"}`.
+The answer is `{"kind", "flaw", "exif": [[directory, name, text]…], "dicom": [[asked, place, [text…]]…],
+"sidecars": [[rule, place, [text…]]…], "failed": {part: why}}`, or
 `{"errno"}` where the file can't be opened, or `{"memory": true}` where it took more memory than it may.
 """
 
@@ -14,6 +15,8 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from irisdrop.identity.parsing import content, system
@@ -50,7 +53,7 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return {"kind": "special", "flaw": None, "exif": [], "dicom": [], "failed": {}}
+                return blank("special", None)
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 return _read(file, status.st_size, request)
         finally:
@@ -61,21 +64,34 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
 
 def _read(file: BinaryIO, size: int, request: dict[str, Any]) -> dict[str, Any]:
     found = _content(file, size)
-    failed: dict[str, str] = {}
-    answer: dict[str, Any] = {"kind": found.kind, "flaw": found.flaw, "exif": [], "dicom": [], "failed": failed}
-    part = "dicom" if found.kind == "dicom" else "exif"
-    unusable = found.flaw is not None or found.kind not in content.IMAGES
-    if unusable or not (request[part] or request["all"]):
+    answer = blank(found.kind, found.flaw)
+    if found.flaw is not None or found.kind not in content.IMAGES:
         return answer
+    part = "dicom" if found.kind == "dicom" else "exif"
+    if request[part] or request["all"]:
+        _part(answer, part, lambda: _elements(file, request) if part == "dicom" else _tags(file, found, request))
+    if request["sidecars"]:
+        _part(answer, "sidecars", lambda: _notes(request["sidecars"]))
+    return answer
+
+
+def blank(kind: str, flaw: str | None) -> dict[str, Any]:
+    """An answer that holds nothing yet."""
+    return {"kind": kind, "flaw": flaw, "exif": [], "dicom": [], "sidecars": [], "failed": {}}
+
+
+def _part(answer: dict[str, Any], part: str, parse: Callable[[], list[Any]]) -> None:
+    """Fill in one part of the answer, or why it can't be: eight kinds of exception and more escape from parsers."""
     try:
-        answer[part] = _elements(file, request) if part == "dicom" else _tags(file, found, request)
+        answer[part] = parse()
     except (MemoryError, OSError):
         raise
     except content.Damaged as damage:
-        failed[part] = str(damage)
-    except Exception as error:  # noqa: BLE001 - eight kinds and more escape from parsers; each is told, none is a "no"
-        failed[part] = f"the parser gave up ({type(error).__name__})"
-    return answer
+        answer["failed"][part] = str(damage)
+    except content.Misasked as fault:
+        answer["failed"]["profile"] = str(fault)
+    except Exception as error:  # noqa: BLE001 - each is told, none is a "no"
+        answer["failed"][part] = f"the parser gave up ({type(error).__name__})"
 
 
 def _content(file: BinaryIO, size: int) -> content.Content:
@@ -91,6 +107,19 @@ def _elements(file: BinaryIO, request: dict[str, Any]) -> list[Any]:
     from irisdrop.identity.parsing import elements
 
     return list(elements.read_all(file) if request["all"] else elements.read_elements(file, request["dicom"]))
+
+
+def _notes(asked: list[Any]) -> list[Any]:
+    from irisdrop.identity.parsing import companions
+
+    found = []
+    for rule, path, form, places, encoding in asked:
+        with Path(path).open("rb") as file:
+            text = file.read(companions.LARGEST + 1)
+        if len(text) > companions.LARGEST:
+            raise content.Damaged("the sidecar is larger than any should be")
+        found += [(rule, *value) for value in companions.read_places(text, form, places, encoding)]
+    return found
 
 
 def _tags(file: BinaryIO, found: content.Content, request: dict[str, Any]) -> list[Any]:

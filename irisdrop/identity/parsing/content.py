@@ -15,6 +15,10 @@ class Damaged(Exception):
     """The file can't be whole; the text says why, without anything that was read from it."""
 
 
+class Misasked(ValueError):
+    """What a profile asks for can't be followed in any file."""
+
+
 class NoPicture(Exception):
     """The file is whole, and of a format that can hold a picture, but holds none."""
 

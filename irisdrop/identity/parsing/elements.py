@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final, NamedTuple
 
+from irisdrop.identity.parsing.content import Misasked
+
 # A step of a path: a keyword, (gggg,eeee), or a private (gggg,xxee,CREATOR); then perhaps the number of an item.
 STEP: Final = re.compile(
     r"""(?:(?P<keyword>[A-Za-z][A-Za-z0-9]*)
@@ -37,7 +39,7 @@ class Step(NamedTuple):
 def read_elements(file: BinaryIO, wanted: Iterable[str]) -> list[Element]:
     """The elements that `wanted` paths lead to; what is absent or empty is not in the list.
 
-    Raises ValueError for a path that is none; whatever pydicom raises for a file that it can't read goes through.
+    Raises Misasked for a path that is none; whatever pydicom raises for a file that it can't read goes through.
     """
     read = _pydicom()
     paths = {path: steps(path) for path in wanted}
@@ -72,16 +74,16 @@ def _pydicom() -> Any:
 
 
 def steps(path: str) -> list[Step]:
-    """A path in its steps; raises ValueError where it is none."""
+    """A path in its steps; raises Misasked where it is none."""
     found, at = [], 0
     while at < len(path):
         match = STEP.match(path, at)
         if match is None:
-            raise ValueError("not a path to a DICOM element")
+            raise Misasked("not a path to a DICOM element")
         found.append(_step(match))
         at = match.end()
     if not found or path.endswith("."):
-        raise ValueError("not a path to a DICOM element")
+        raise Misasked("not a path to a DICOM element")
     return found
 
 
@@ -92,7 +94,7 @@ def _step(match: re.Match[str]) -> Step:
 
         tag = tag_for_keyword(match["keyword"])
         if tag is None:
-            raise ValueError("no such DICOM keyword")
+            raise Misasked("no such DICOM keyword")
         return Step(int(tag), None, item)
     return Step(int(match["group"] + (match["element"] or "00" + match["low"]), 16), match["creator"], item)
 
