@@ -91,6 +91,8 @@ def check_exif(found: Document, place: Place, name: str) -> None:
             f"one of {', '.join(GROUPS)}",
             meant and f"{meant}.{tag}",
         )
+    elif re.fullmatch(r"0x[0-9A-Fa-f]{1,4}", tag):
+        return
     elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ]*", tag):
         found.fault(
             "WRONG_VALUE", place, f"`{name}` is no Exif tag", "a name such as ImageDescription or Exif.UserComment"

@@ -217,7 +217,7 @@ def path_of(found: Document, location: Location, text: str, base: Path) -> Path:
             'the path holds an invisible character: in "double quotes" a \\ begins an escape',
             "the path in 'single quotes'",
         )
-        return base
+        return base / f"{place.line}.{place.column}"  # a place of its own, so that no overlap follows from it
     return base / Path(text).expanduser() if text.startswith("~") else base / text
 
 

@@ -30,10 +30,13 @@ def key_set(found: Document, location: Location, text: str, readable: frozenset[
     before = len(found.faults)
     keys: list[str] = []
     optional: set[str] = set()
-    for part in re.finditer(r"[^+]+", text):
-        word = part[0].strip()
+    for part in re.finditer(r"(?:^|\+)([^+]*)", text):
+        word = part[1].strip()
         name = word.removesuffix("?").strip()
-        place = found.within(location, part.start() + part[0].index(word[:1] or part[0][:1]), name)
+        place = found.within(location, part.start(1) + len(part[1]) - len(part[1].lstrip()), name)
+        if not name:
+            found.fault("WRONG_VALUE", found.at(location), "a key is missing beside `+`", "keys joined by ` + `")
+            continue
         if name not in KEYS:
             found.fault("UNKNOWN_KEY", place, f"`{name}` is no key", "keys joined by ` + `", near_key(name))
         elif name not in readable:

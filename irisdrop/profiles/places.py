@@ -43,7 +43,7 @@ class Document:
     keys: dict[Location, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
-    claimed: set[str] = field(default_factory=set)  # keys that faulty rules were meant to read
+    claimed: set[str] = field(default_factory=set)  # keys that rules, faulty ones too, were meant to read
     _lines: list[str] | None = None
 
     @property

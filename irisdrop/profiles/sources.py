@@ -27,16 +27,12 @@ def rules_of(found: Document, written: list[Any]) -> tuple[Rule, ...]:
         if not isinstance(one, dict):
             continue
         kinds = [kind for kind in one if kind in KINDS]
-        if len(kinds) != 1:
-            if len(one) == len(kinds):
-                place = found.at(("read", index, *kinds[-1:]), key=True)
-                found.fault(
-                    "WRONG_SHAPE", place, "a rule has one source", f"one of {', '.join(KINDS)}; a `- ` for each"
-                )
-            continue
-        rule = rule_of(found, ("read", index, kinds[0]), kinds[0], one[kinds[0]])
-        if rule is not None:
-            rules.append(rule)
+        found_here = [rule_of(found, ("read", index, kind), kind, one[kind]) for kind in kinds]
+        if len(kinds) == 1:
+            rules.extend(rule for rule in found_here if rule is not None)
+        elif len(one) == len(kinds):
+            place = found.at(("read", index, *kinds[-1:]), key=True)
+            found.fault("WRONG_SHAPE", place, "a rule has one source", f"one of {', '.join(KINDS)}; a `- ` for each")
     return tuple(rules)
 
 
@@ -74,6 +70,7 @@ def places_of(found: Document, location: Location, written: dict[str, Any]) -> M
 def target_of(found: Document, location: Location, text: str) -> str | Pattern | None:
     """A key as it stands, or a pattern for the whole value."""
     if text in KEYS:
+        found.claimed.add(text)
         return text
     if re.fullmatch(r"[A-Za-z_ ]*", text):
         place = found.at(location)
@@ -146,6 +143,8 @@ def sidecar_of(found: Document, location: Location, written: dict[str, Any], lin
     if len(formats) != 1:
         place = found.at((*location, *formats[-1:]), key=True)
         found.fault("WRONG_SHAPE", place, "a sidecar has one format", f"one of {', '.join(FORMATS)}")
+        for name in formats:
+            places_of(found, (*location, name), written[name])
         return None
     if isinstance(written.get("file"), str):
         check_companion(found, (*location, "file"), written["file"])
@@ -173,7 +172,7 @@ def check_xpath(found: Document, place: Place, path: str) -> None:
     element, _, attribute = path.rpartition("/@")
     try:
         Element("x").findall("." + (element if attribute and element else path) if path.startswith("/") else path)
-    except (SyntaxError, KeyError):
+    except (SyntaxError, KeyError, TypeError):  # what ElementPath raises for a path that breaks off
         found.fault("WRONG_VALUE", place, "this path can't be followed", "for example //Patient/ID or //Image/@id")
 
 

@@ -151,7 +151,7 @@ COMPLAINTS: Final[tuple[tuple[str, str, str, bool], ...]] = (
     ("could not find expected ':'", "a name without its `:`", "`name: value`, or the text in quotes", True),
     ("expected ',' or ']'", "a list `[…]` is not closed, or a comma or quote is missing", "`]`, or quotes", True),
     ("expected ',' or '}'", "a `{…}` is not closed, or a comma or quote is missing", "`}`, or quotes", True),
-    ("expected alphabetic or numeric character", "a text that begins with * or & needs quotes", QUOTES, False),
+    ("expected alphabetic or numeric character", "a text that begins with * or & needs quotes", QUOTES, True),
     ("expected <block end>, but found '-'", "the indentation does not fit a list", "each `-` below the first", False),
     (
         "expected <block end>",
@@ -191,6 +191,8 @@ def complain(found: Document, error: yaml.MarkedYAMLError) -> None:
             if at_begin and error.context_mark:
                 line, column = error.context_mark.line + 1, error.context_mark.column + 1
             break
+    if "unknown escape" in problem:
+        column -= 1  # YAML points at the letter behind the backslash
     if "\t" in found.line(line)[: max(1, column)] and not found.line(line)[: column - 1].strip():
         message, expected = "a tab; YAML is indented with spaces", "spaces"
     return found.fault("YAML_SYNTAX", spot(found, line, column), message, expected)

@@ -132,12 +132,10 @@ def settings_at(model: Any, location: Location) -> list[str]:
 
 
 def child(model: Any, step: str) -> Any:
-    """The model of one setting of a model, or of its items."""
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        for name, field in model.model_fields.items():
-            if (field.alias or name) == step:
-                return inner_model(field.annotation)
-        return None
+    """The model of one setting of a model, or of its items; the model itself where the step is a key of a mapping."""
+    for name, field in getattr(model, "model_fields", {}).items():
+        if (field.alias or name) == step:
+            return inner_model(field.annotation)
     return model
 
 

@@ -1,0 +1,128 @@
+"""The shipped profiles, their schemas, and their reference."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from irisdrop.profiles import written, written_config
+from irisdrop.profiles.config import parse_config
+from irisdrop.profiles.patterns import Pattern
+from irisdrop.profiles.profile import DeviceProfile, Example, FilenameRule, FolderRule, load_profile, parse_profile
+from irisdrop.profiles.schema import SCHEMAS, schema_text
+from irisdrop.profiles.shelf import place, shelf
+from irisdrop.vocabulary.keys import KEYS, laterality
+from irisdrop.vocabulary.reasons import REASONS
+
+README = (Path(str(place())) / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHELF = sorted(shelf())
+
+
+def test_the_shelf_holds_the_cameras_whose_naming_is_public() -> None:
+    assert SHELF == [
+        "canon-cr2",
+        "dicom-op",
+        "generic-subject-folder",
+        "icare-eidon",
+        "optos-daytona",
+        "topcon-nw400",
+    ]
+
+
+def raw(profile: DeviceProfile, example: Example) -> dict[str, set[str]]:
+    """What the name and folder patterns read from an example, before `clean`."""
+    folder, _, name = example.file.rpartition("/")
+    readings: dict[str, set[str]] = {}
+    for rule in profile.read:
+        if isinstance(rule, FilenameRule | FolderRule):
+            found = rule.pattern.fullmatch(name if isinstance(rule, FilenameRule) else folder) or {}
+            for key, value in found.items():
+                readings.setdefault(key, set()).add(value)
+    return readings
+
+
+@pytest.mark.parametrize("name", [name for name in SHELF if name != "dicom-op"])
+def test_the_patterns_of_the_shelf_read_what_its_examples_say(name: str) -> None:
+    profile = load_profile(name)
+    for example in profile.examples:
+        readings = raw(profile, example)
+        if "PatientID" in example.gives:
+            assert readings["PatientID"] == {example.gives["PatientID"]}, example.file
+        if "ImageLaterality" in example.gives:
+            eyes = {laterality(token) for token in readings["ImageLaterality"]}
+            assert eyes == {example.gives["ImageLaterality"]}, example.file
+        if example.refuses == "NO_KEYS":
+            assert "PatientID" not in readings, example.file
+
+
+@pytest.mark.parametrize("name", SHELF)
+def test_a_shipped_profile_names_its_schema_and_its_source(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.text.startswith("# yaml-language-server: $schema=profile.schema.json\n")
+    assert profile.source
+    assert profile.source.startswith("https://")
+    assert profile.eye == "required"
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_the_schema_is_current(name: str) -> None:
+    """`python -m irisdrop.profiles.schema` writes it."""
+    assert (Path(str(place())) / name).read_text(encoding="utf-8") == schema_text(name)
+
+
+def test_the_schema_takes_what_an_editor_makes_of_an_unquoted_number() -> None:
+    schema = json.loads(schema_text("profile.schema.json"))
+    assert schema["$defs"]["WrittenExample"]["properties"]["gives"]["additionalProperties"] == {
+        "type": ["string", "number", "boolean"]
+    }
+    assert yaml.safe_load("000715") == 461  # what the loader must never do
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[str(number) for number in range(len(BLOCKS))])
+def test_every_block_of_the_reference_loads(block: str) -> None:
+    if "irisdrop: 1" in block:
+        assert parse_profile(block, "reference.yaml").examples
+    else:
+        assert parse_config(block, Path("/etc/irisdrop.yaml")).cameras
+
+
+def test_the_reference_has_a_heading_for_everything() -> None:
+    headings = set(re.findall(r"^### (\w+)", README, re.MULTILINE))
+    settings = set(written.WrittenProfile.model_fields) | set(written_config.WrittenConfig.model_fields)
+    sources = set(written.WrittenRule.model_fields)
+    steps = set(written.WrittenStep.model_fields) | {"trim", "upper", "lower", "digits", "utc"}
+    assert headings == settings | sources | steps | {str(code) for code in REASONS}
+
+
+def test_the_reference_names_every_key_and_every_shipped_profile() -> None:
+    for word in (*KEYS, *SHELF):
+        assert f"`{word}`" in README
+
+
+def test_the_reference_lists_every_code_of_a_fault() -> None:
+    sources = Path(written.__file__).parent.glob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    codes = set(re.findall(r"(?:fault|refusal|Fault)\(\s*\"([A-Z_0-9]+)\"", text)) | {"NO_SUCH_PROFILE"}
+    listed = set(re.findall(r"\b[A-Z][A-Z_0-9]{4,}\b", README.partition("## Faults")[2]))
+    assert codes <= listed
+    assert len(codes) > 20
+
+
+def test_the_sentences_of_the_reasons_are_the_ones_that_are_shown() -> None:
+    for reason in REASONS.values():
+        assert f"{reason.sentence} {reason.remedy}" in README
+
+
+def test_the_eye_of_a_subject_folder_is_a_word_of_its_own() -> None:
+    """ROSS_right_OD.jpg was once filed as the left eye elsewhere, for the OS in ROSS."""
+    rules = [rule.pattern for rule in load_profile("generic-subject-folder").read if isinstance(rule, FilenameRule)]
+    assert all(isinstance(pattern, Pattern) for pattern in rules)
+    for name in ("ROSS_right_OD.jpg", "ROSS OD.jpg", "mosaic_OD_ROSS.jpg"):
+        assert {laterality((rule.fullmatch(name) or {})["ImageLaterality"]) for rule in rules} == {"R"}, name
+    for name in ("ROSS.jpg", "GOOD.jpg", "leftover.jpg"):
+        assert not any(rule.fullmatch(name) for rule in rules), name
