@@ -83,7 +83,7 @@ def test_a_companion_is_found_whatever_the_case_of_its_name(beside: Any) -> None
 
 
 def test_json_keeps_numbers_as_they_were_written(beside: Any) -> None:
-    rule = "sidecar: {file: '{name}.json', json: {patient.id: PatientID, "images[0].eye": ImageLaterality, visit: AdmissionID}}"
+    rule = """sidecar: {file: "{name}.json", json: {patient.id: PatientID, "images[0].eye": ImageLaterality, visit: AdmissionID}}"""
     text = b'{"patient": {"id": "000815"}, "images": [{"eye": "OS"}, {"eye": "OD"}], "visit": 8.10}'
     assert [value for _, value, _ in said(beside(rule, text, "a.jpg.json"))] == ["000815", "L", "8.10"]
 

@@ -98,7 +98,7 @@ def _entries(tiff: Tiff) -> Iterator[tuple[str, Entry]]:
 def _below(tiff: Tiff, entries: list[Entry]) -> Iterator[tuple[str, list[Entry]]]:
     for entry in entries:
         if entry.tag in POINTERS:
-            inner = tiff.directory(int(tiff.numbers(entry)[0]))[0]
+            inner = tiff.directory(tiff.pointer(entry))[0]
             yield POINTERS[entry.tag], inner
             if entry.tag == EXIF_POINTER:
                 yield from _below(tiff, [pointer for pointer in inner if pointer.tag == INTEROP_POINTER])

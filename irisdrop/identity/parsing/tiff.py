@@ -85,6 +85,12 @@ class Tiff:
             raise Damaged("a tag is longer than any tag should be")
         return entry.inline[:length] if length <= 4 else self._at(self._number(entry.inline), length)
 
+    def pointer(self, entry: Entry) -> int:
+        """The offset of the directory that an entry points to."""
+        if entry.type not in (4, 13) or entry.many != 1:
+            raise Damaged("a pointer to a directory is none")
+        return self._number(entry.inline)
+
     def numbers(self, entry: Entry, most: int = MOST_BYTES) -> tuple[float, ...]:
         """An entry's numbers; a fraction is two of them."""
         found = self.value(entry, most)
