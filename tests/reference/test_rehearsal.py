@@ -44,7 +44,7 @@ def test_a_rehearsal_writes_what_the_plan_says_and_orders_come_late(tmp_path: Pa
     of = made(4)
     told: list[tuple[Export, str]] = []
     came: list[WorklistEntry] = []
-    rehearsal = Rehearsal(of, tmp_path, came.append, lambda export, digest: told.append((export, digest)))
+    rehearsal = Rehearsal(of, tmp_path, came.append, lambda export, digest: told.append((export, digest)), Hasty())
     rehearsal.start()
     rehearsal.join()
     assert Counter(export.path for export, _ in told) == Counter(export.path for export in of.exports)
