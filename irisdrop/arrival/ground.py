@@ -1,0 +1,83 @@
+"""Is the camera's folder there, and is it still the same one? A share that goes away looks like thousands of removals."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+
+from irisdrop.arrival.scan import Scan
+from irisdrop.arrival.system import reachable
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import Journal
+
+
+class Presence(Enum):
+    """What became of the folder."""
+
+    THERE = "there"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+class Ground:
+    """The root of a camera's files, remembered by device and file id for as long as known files lie in it."""
+
+    def __init__(self, camera: str, root: str, journal: Journal, conditions: Conditions) -> None:
+        self._camera = camera
+        self._root = root
+        self._journal = journal
+        self._conditions = conditions
+        self._meta = f"root {camera}"
+        self._remembered = journal.meta(self._meta)
+        self.identity = ""  # device and file id at the last look
+
+    def look(self) -> Presence:
+        """See whether it is there and can be listed, and tell where it is not."""
+        try:
+            status = Path(reachable(self._root)).stat()
+            with os.scandir(reachable(self._root)) as listing:
+                next(listing, None)
+        except (FileNotFoundError, NotADirectoryError):
+            self.identity = ""
+            self._conditions.clear("FOLDER_UNREADABLE", self._camera)
+            self._conditions.raise_("FOLDER_MISSING", self._camera)
+            return Presence.MISSING
+        except OSError as error:
+            self.identity = ""
+            self._conditions.clear("FOLDER_MISSING", self._camera)
+            self._conditions.raise_("FOLDER_UNREADABLE", self._camera, os.strerror(error.errno or 0))
+            return Presence.UNREADABLE
+        self.identity = f"{status.st_dev}:{status.st_ino}"
+        return Presence.THERE
+
+    def firm(self) -> bool:
+        """Whether it is, at this moment, the folder in which the known files were: only then is a missing file gone."""
+        try:
+            status = Path(reachable(self._root)).stat()
+        except OSError:
+            return False
+        return f"{status.st_dev}:{status.st_ino}" == (self._remembered or self.identity)
+
+    def judge(self, scan: Scan) -> bool:
+        """After a whole scan: whether what it did not find is gone. Another folder in the old one's place, or an
+        empty one, with none of the known files in it, is taken for a share that is not mounted."""
+        nothing_left = scan.known == 0 and self._journal.known.any(self._camera)
+        other = self._remembered is not None and self.identity != self._remembered
+        if "" in scan.unreadable:
+            return False
+        if nothing_left and (other or scan.entries == 0):
+            if other and self.identity.split(":")[0] != (self._remembered or "").split(":")[0]:
+                self._conditions.raise_("FOLDER_MISSING", self._camera, "another, without the known files, is there")
+            else:
+                self._conditions.clear("FOLDER_MISSING", self._camera)
+            return False
+        self._conditions.clear("FOLDER_MISSING", self._camera)
+        if scan.unreadable:
+            self._conditions.raise_("FOLDER_UNREADABLE", self._camera, f"{len(scan.unreadable)} folders in it")
+        else:
+            self._conditions.clear("FOLDER_UNREADABLE", self._camera)
+        if self.identity != self._remembered:
+            self._journal.set_meta(self._meta, self.identity)
+            self._remembered = self.identity
+        return True

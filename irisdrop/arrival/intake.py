@@ -1,0 +1,103 @@
+"""A ready file is taken: its bytes into the spool, then its new state into the journal, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from irisdrop.arrival.scan import below
+from irisdrop.arrival.settling import Pending
+from irisdrop.arrival.take import Changed, NotPlain, Order, Outcome, Taken, TooLarge, take
+from irisdrop.record.journal import Arrival, Journal
+from irisdrop.record.spool import Origin, Spool
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import State
+
+
+class _SpoolLost(Exception):
+    """The spool dropped the digest between the copy and the commit."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes files of one camera, on any thread."""
+
+    camera: str
+    root: str
+    journal: Journal
+    spool: Spool
+    clock: Clock
+    largest: int
+    on_settled: Callable[[], None]
+    ask_first: Callable[[datetime], bool] = field(default=lambda _: False)
+
+    def arrival(self, pending: Pending) -> Arrival:
+        """A pending file in the journal's words."""
+        path = below(self.root, pending.folder, pending.base)
+        return Arrival(self.camera, pending.folder, pending.base, path, pending.fingerprint)
+
+    def take(self, pending: Pending, force: bool, stopped: Callable[[], bool]) -> Outcome:
+        """Take one file as far as it goes; errors of the journal are raised."""
+        arrival = self.arrival(pending)
+        earlier = self.journal.at_path(arrival.path)
+        outcome = take(self._order(arrival, pending, earlier, force), self.spool, self.clock.now().timestamp(), stopped)
+        if isinstance(outcome, Taken):
+            return self._settle(arrival, pending, outcome)
+        if isinstance(outcome, TooLarge):
+            self._turn_away(arrival, pending, Code.TOO_LARGE, f"{outcome.size} bytes")
+        elif isinstance(outcome, NotPlain):
+            self._turn_away(arrival, pending, Code.NOT_A_PLAIN_FILE, "it was replaced by something else")
+        return outcome
+
+    def refuse(self, pending: Pending) -> None:
+        """What a scan found to be no plain file."""
+        detail = "a link, pipe, socket, device or mount point"
+        self._turn_away(self.arrival(pending), pending, Code.NOT_A_PLAIN_FILE, detail)
+
+    def _order(self, arrival: Arrival, pending: Pending, earlier: list[ImageFile], force: bool) -> Order:
+        arrived = next((image.arrived for image in earlier if image.state is State.SEEN), pending.arrived)
+        last = earlier[-1] if earlier else None
+        partial = last if last and last.state is State.QUARANTINED and last.reason is Code.UNREADABLE else None
+        beginning = None
+        if partial is not None and partial.digest is not None and partial.size is not None:
+            beginning = (partial.size, partial.digest)
+        return Order(
+            path=arrival.path,
+            looked=pending.fingerprint,
+            origin=Origin(self.camera, arrival.path, arrival.name, arrived, pending.live),
+            largest=self.largest,
+            digests=frozenset(image.digest for image in earlier if image.digest),
+            beginning=beginning,
+            force=force or pending.racy,
+        )
+
+    def _settle(self, arrival: Arrival, pending: Pending, taken: Taken) -> Outcome:
+        try:
+            with self.journal.transaction():
+                image = self.journal.settle(
+                    arrival,
+                    taken.digest,
+                    taken.size,
+                    arrived=pending.arrived,
+                    live=pending.live,
+                    racy=taken.racy and not pending.racy,
+                    grown=taken.grown,
+                    ask_first=self.ask_first(pending.arrived),
+                )
+                if image is not None and not self.spool.holds(taken.digest):
+                    raise _SpoolLost
+                if image is not None and not taken.complete:
+                    detail = "it is empty" if taken.size == 0 else "it stopped before the end of its format"
+                    self.journal.refuse(image, Code.UNREADABLE, detail)
+        except _SpoolLost:
+            return Changed()
+        if image is not None:
+            self.on_settled()
+        return taken
+
+    def _turn_away(self, arrival: Arrival, pending: Pending, code: Code, detail: str) -> None:
+        if self.journal.turn_away(arrival, code, detail, arrived=pending.arrived, live=pending.live):
+            self.on_settled()

@@ -1,0 +1,164 @@
+"""The truth: what lies in the folder, compared with what is known of it, one folder at a time."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from irisdrop.arrival.shapes import Shape
+from irisdrop.arrival.system import fingerprint, reachable, shape
+from irisdrop.record.known import SIFT, Fingerprint, Known, KnownFolder, Standing
+
+
+class News(Enum):
+    """How a path differs from what is known of it."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    PENDING = "pending"  # as it was seen, but its bytes were never read
+    RACY = "racy"  # as it was read, but it was written while it was being read, as far as the clock can tell
+    ADOPTED = "adopted"
+    AGED = "aged"  # left alone at the first start, with other file ids or times than then
+    NOT_PLAIN = "not plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One path that needs something."""
+
+    folder: str
+    base: str
+    news: News
+    fingerprint: Fingerprint
+
+
+@dataclass(slots=True)
+class Batch:
+    """A piece of one folder: what needs something, and which known names are gone."""
+
+    folder: str
+    found: list[Found] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Scan:
+    """One walk below a camera's folder. `known` counts paths that were known and are there; `unreadable` holds
+    folders that could not be listed, below which nothing is gone."""
+
+    root: str
+    camera: str
+    memory: Known
+    takes: Callable[[str], bool]
+    known: int = 0
+    entries: int = 0
+    visited: set[str] = field(default_factory=set)
+    unreadable: dict[str, OSError] = field(default_factory=dict)
+
+    def walk(self, begin: str = "") -> Iterator[Batch]:
+        """Every folder from `begin` (below the root, "" for itself) down, in pieces of a few hundred files."""
+        folders = [begin]
+        while folders:
+            folder = folders.pop()
+            self.visited.add(folder)
+            try:
+                yield from self._folder(folder, folders)
+            except FileNotFoundError:
+                continue  # removed meanwhile: the next walk tells what of it is gone
+            except OSError as error:
+                self.unreadable[folder] = error
+
+    def lost_folders(self) -> Iterator[Batch]:
+        """After a whole walk: folders in which something is known and which are no longer there."""
+        for folder in self.memory.folders(self.camera):
+            if folder not in self.visited and not self._below_unreadable(folder):
+                yield Batch(
+                    folder, gone=[name for name, standing in self._of(folder).names() if _forgettable(standing)]
+                )
+
+    def _folder(self, folder: str, folders: list[str]) -> Iterator[Batch]:
+        memory = self._of(folder)
+        before = self.known
+        with os.scandir(reachable(below(self.root, folder))) as listing:
+            while entries := list(itertools.islice(listing, SIFT)):
+                self.entries += len(entries)
+                yield self._piece(folder, entries, memory, folders)
+        if memory.count() > self.known - before:
+            yield Batch(folder, gone=self._gone(folder, memory))
+
+    def _piece(self, folder: str, entries: list[os.DirEntry[str]], memory: KnownFolder, folders: list[str]) -> Batch:
+        batch = Batch(folder)
+        known = memory.sift([entry.name for entry in entries])
+        self.known += len(known)
+        for entry in entries:
+            remembered = known.get(entry.name)
+            if remembered is None:
+                if entry.is_dir(follow_symlinks=False) and not entry.is_symlink() and _is_folder(entry):
+                    folders.append(f"{folder}{os.sep}{entry.name}" if folder else entry.name)
+                    continue
+                if not self.takes(entry.name):
+                    continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            news = differs(status, remembered)
+            if news is not None:
+                batch.found.append(Found(folder, entry.name, news, fingerprint(status)))
+        return batch
+
+    def _gone(self, folder: str, memory: KnownFolder) -> list[str]:
+        with os.scandir(reachable(below(self.root, folder))) as listing:
+            there = {entry.name for entry in listing}
+        return [name for name, standing in memory.names() if name not in there and _forgettable(standing)]
+
+    def _of(self, folder: str) -> KnownFolder:
+        return self.memory.of(self.camera, folder)
+
+    def _below_unreadable(self, folder: str) -> bool:
+        return any(not bad or folder == bad or folder.startswith(bad + os.sep) for bad in self.unreadable)
+
+
+def below(root: str, folder: str, base: str = "") -> str:
+    """An absolute path from its parts."""
+    path = f"{root}{os.sep}{folder}" if folder else root
+    return f"{path}{os.sep}{base}" if base else path
+
+
+def differs(status: os.stat_result, remembered: tuple[Fingerprint, int] | None) -> News | None:
+    """What is new about a path, by `lstat` and what is known of it; None where nothing is."""
+    seen = fingerprint(status)
+    if remembered is not None and remembered[0] == seen:
+        return _UNCHANGED.get(remembered[1])
+    kind = shape(status)
+    if kind is Shape.FOLDER:
+        return None
+    if kind is Shape.OTHER:
+        return News.NOT_PLAIN
+    if remembered is None:
+        return News.NEW
+    before, standing = remembered
+    # A share that was mounted again may number its files anew: what was left alone must not come in by that.
+    if standing == Standing.LEFT_ALONE and before.size == seen.size:
+        return News.AGED
+    return News.CHANGED
+
+
+_UNCHANGED = {
+    int(Standing.PENDING): News.PENDING,
+    int(Standing.RACY): News.RACY,
+    int(Standing.ADOPTED): News.ADOPTED,
+}
+
+
+def _forgettable(standing: int) -> bool:
+    """What was left alone is remembered for ever: forgotten, it would be new when the share is back."""
+    return standing not in (Standing.LEFT_ALONE, Standing.ADOPTED)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A junction is a directory to Windows; its own `lstat` tells. Elsewhere the listing's word is enough."""
+    return os.name != "nt" or shape(entry.stat(follow_symlinks=False)) is Shape.FOLDER

@@ -1,0 +1,26 @@
+"""The one place that chooses between the platforms' files."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.platform == "win32":
+    from irisdrop.arrival._windows import (
+        EVENTS_OF_WRITING,
+        fingerprint,
+        in_the_cloud,
+        open_plain,
+        reachable,
+        shape,
+    )
+else:
+    from irisdrop.arrival._posix import (
+        EVENTS_OF_WRITING,
+        fingerprint,
+        in_the_cloud,
+        open_plain,
+        reachable,
+        shape,
+    )
+
+__all__ = ["EVENTS_OF_WRITING", "fingerprint", "in_the_cloud", "open_plain", "reachable", "shape"]
