@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -51,6 +52,7 @@ class Agent:
         self.parsers = Parsers()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._closed = False
         self._join()
 
     def _join(self) -> None:
@@ -81,7 +83,7 @@ class Agent:
         self.lookouts = [
             Lookout(
                 camera,
-                lambda name=camera.name: self.profiles[name],
+                partial(self.profiles.__getitem__, camera.name),
                 self.journal,
                 self.spool,
                 self.conditions,
@@ -105,7 +107,7 @@ class Agent:
         for lookout in self.lookouts:
             self._start(f"lookout-{lookout.camera.name}", lookout.run)
         stop.wait()
-        self.close()
+        self.halt()
 
     def once(self) -> None:
         """Carry everything that is there as far as it goes."""
@@ -120,25 +122,30 @@ class Agent:
             pass
         self.housekeeping.turn()
 
-    def close(self) -> None:
-        """Stop the threads and close the files; safe to call twice."""
-        if self._lease is None:
-            return
+    def halt(self) -> None:
+        """Stop the threads within five seconds; the records stay open to be looked at."""
         self._stop.set()
         self._wake()
         self.parsers.close()
         for thread in self._threads:
             thread.join(STOP_WITHIN)
         left = [thread.name for thread in self._threads if thread.is_alive()]
-        self.worklist.close()
-        self.platform.close()
         if left:
             log.warning("stopped without %s", ", ".join(left))
         else:
             self.journal.set_meta(CLEAN, "yes")
+
+    def close(self) -> None:
+        """Stop what runs and close the files; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self.halt()
+        self.worklist.close()
+        self.platform.close()
+        if not any(thread.is_alive() for thread in self._threads):
             self.journal.close()
         self._lease.release()
-        self._lease = None  # type: ignore[assignment]
 
     def __enter__(self) -> Self:
         return self
