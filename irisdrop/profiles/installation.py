@@ -30,7 +30,7 @@ from irisdrop.profiles.zone import near_zone, zone_of
 
 # What each kind of platform and each source of orders knows beyond the common settings; the last word has the
 # platform itself, which reads them.
-PLATFORM_OPTIONS: Final[dict[str, frozenset[str]]] = {"http": frozenset({"timeout", "ca"})}
+PLATFORM_OPTIONS: Final[dict[str, frozenset[str]]] = {"http": frozenset()}
 WORKLIST_OPTIONS: Final[dict[str, frozenset[str]]] = {
     "platform": frozenset(),
     "csv": frozenset({"path"}),
@@ -218,7 +218,11 @@ def path_of(found: Document, location: Location, text: str, base: Path) -> Path:
             "the path in 'single quotes'",
         )
         return base / f"{place.line}.{place.column}"  # a place of its own, so that no overlap follows from it
-    return base / Path(text).expanduser() if text.startswith("~") else base / text
+    try:
+        return base / (Path(text).expanduser() if text.startswith("~") else Path(text))
+    except RuntimeError:  # ~nobody
+        found.fault("WRONG_VALUE", place, "there is no such account's home", "the path written out")
+        return base / f"{place.line}.{place.column}"
 
 
 def check_url(found: Document, location: Location, url: str) -> None:

@@ -105,6 +105,7 @@ def plainer(kind: str, part: str, source: str) -> Unusable:
         "no argument for repetition operator": ("nothing stands before the repetition", part, "`.*` for anything"),
         "invalid repetition size": ("the repetition is too large", part, "at most {1000} in all"),
         "invalid named capture group": ("a group's name is wrong", part, "`(?P<PatientID>…)` with a key as its name"),
+        "pattern too large - compile failed": ("the pattern is too large for RE2", source, "fewer repetitions"),
         "invalid character class range": ("a character class is wrong", part, "for example `[A-Z]`, `[0-9]`, `\\d`"),
     }
     message, blamed, expected = sentences.get(kind, (f"RE2 refuses the pattern: {kind}", part, ""))

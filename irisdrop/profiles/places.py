@@ -108,15 +108,22 @@ class Document:
             raise FaultyFile(tuple(sorted(self.faults, key=lambda fault: (fault.line, fault.column))))
 
 
-SECRET_IN_TEXT: Final = re.compile(
-    r"(?i)(\b(?:sig|AccountKey|SharedAccessKey)=|\b(?:token|password|secret):\s*(?![\s{]))([^&;,\s}]+)"
-    r"|(://)([^/\s@]*:[^/\s@]+)(?=@)"
+# What stands before a secret, and the secret itself.
+SECRETS_IN_TEXT: Final = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(\b(?:sig|AccountKey|SharedAccessKey|SharedAccessSignature)=)([^&;,\s}'\"]+)",
+        r"(://)([^/\s@]*:[^/\s@]+)(?=@)",
+        r"((?:token|passwo?r?d|secret|sas|_?key|connection_?string|credential)['\"]?\s*:\s*)(?![\s{])([^,}]+)",
+    )
 )
 
 
 def masked(line: str) -> str:
     """A line without what looks like a secret; as long as before, so that a caret still points."""
-    return SECRET_IN_TEXT.sub(lambda found: (found[1] or found[3]) + "*" * len(found[2] or found[4]), line)
+    for pattern in SECRETS_IN_TEXT:
+        line = pattern.sub(lambda found: found[1] + "*" * len(found[2]), line)
+    return line
 
 
 def read_text(path: Path) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from irisdrop.profiles.patterns import Pattern, glob_fits
 from irisdrop.vocabulary.reasons import Code
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 Status = Literal["documented", "sampled", "unverified"]
 Kind = Literal["filename", "folder", "exif", "dicom", "sidecar"]

@@ -33,7 +33,7 @@ def find(name_or_path: str, base: Path | None = None) -> Path | Traversable:
     """
     folder = base or Path()
     if "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith(SUFFIXES):
-        path = folder / Path(name_or_path).expanduser()
+        path = folder / name_or_path
         if path.is_file():
             return path
         raise Foreseen(

@@ -189,7 +189,9 @@ ContextMap = Annotated[
 class WrittenProfile(Written):
     """One camera's profile (rules/*.yaml)."""
 
-    irisdrop: Literal["1"] = Field(description="The format of this file.", json_schema_extra={"enum": [1, "1"]})
+    irisdrop: Annotated[Literal["1"], WithJsonSchema({"enum": [1, "1"]})] = Field(
+        description="The format of this file."
+    )
     title: Text = Field(description="The camera, for a person.")
     status: Literal["documented", "sampled", "unverified"] = Field(
         description="unverified: everything goes to quarantine."

@@ -120,12 +120,12 @@ SPOILT: list[tuple[str, str, str, int, int, str, str]] = [
     ),
     (
         "kind: http",
-        "kind: http, timeuot: 3s",
+        "kind: http, concurency: 3",
         "UNKNOWN_SETTING",
         3,
         24,
-        "`timeuot` is no setting of `kind: http`",
-        "timeout",
+        "`concurency` is no setting of `kind: http`",
+        "concurrency",
     ),
     ("from: platform", "from: platfrom", "WRONG_VALUE", 4, 18, "`platfrom` is not possible here", "platform"),
     ("from: platform", "from: csv", "MISSING", 4, 1, "`path` is missing in `worklist`", ""),
@@ -175,6 +175,7 @@ SPOILT: list[tuple[str, str, str, int, int, str, str]] = [
     ("watch: poll", "watch: pol", "WRONG_VALUE", 7, 108, "`pol` is not possible here", "poll"),
     ("port: 7474", "port: 70000", "WRONG_VALUE", 8, 14, "`70000` is not possible here", ""),
     ("page:", "spool: {limit: 50}\npage:", "WRONG_VALUE", 8, 16, "this is no size", ""),
+    ("folder: room-3", "folder: ~no-such-account/x", "WRONG_VALUE", 7, 48, "there is no such account's home", ""),
     (
         "folder: room-3",
         'folder: "D:\\temp"',

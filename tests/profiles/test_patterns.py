@@ -58,6 +58,7 @@ def test_no_pattern_can_hang_the_agent() -> None:
         ("[x", "[x", "a `[` is never closed"),
         ("*.jpg", "*", "nothing stands before the repetition"),
         ("x{2000}", "{2000}", "the repetition is too large"),
+        (r"\pL{1000}", r"\pL{1000}", "the pattern is too large for RE2"),
         (r"\Z", r"\Z", r"`\Z` is no escape that RE2 knows"),
         (r"[z-a]", "z-a", "a character class is wrong"),
         ("(?P<Patient ID>x)", "(?P<Patient ID>", "a group's name is wrong"),

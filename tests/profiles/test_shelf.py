@@ -80,6 +80,7 @@ def test_the_schema_takes_what_an_editor_makes_of_an_unquoted_number() -> None:
     assert schema["$defs"]["WrittenExample"]["properties"]["gives"]["additionalProperties"] == {
         "type": ["string", "number", "boolean"]
     }
+    assert schema["properties"]["irisdrop"]["enum"] == [1, "1"]
     assert yaml.safe_load("000715") == 461  # what the loader must never do
 
 

@@ -124,6 +124,9 @@ def test_a_file_that_is_not_there_is_foreseen(tmp_path: object) -> None:
         "token: GEHEIM",
         "a: {token: GEHEIM, b: 1}",
         "token: 'GEHEIM",
+        'token: "GEHEIM: GEHEIM',
+        'a: {"api_key": GEHEIM GEHEIM, b: 1}',
+        "connection_string: Endpoint=x;GEHEIM",
     ],
 )
 def test_no_line_of_a_fault_shows_a_secret(line: str) -> None:
@@ -131,5 +134,6 @@ def test_no_line_of_a_fault_shows_a_secret(line: str) -> None:
     assert len(masked(line)) == len(line)
 
 
-def test_a_reference_to_a_secret_is_shown() -> None:
+def test_what_is_no_secret_is_shown() -> None:
+    assert masked('url: "https://reading.example:8443/v1"') == 'url: "https://reading.example:8443/v1"'
     assert masked("token: {env: IRISDROP_TOKEN}") == "token: {env: IRISDROP_TOKEN}"
