@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -59,22 +60,23 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside are one commit; a transaction inside another joins it."""
-        with self._lock:
+        with self._lock, _disk_full_told():
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield
+                if self._depth == 1:
+                    mark("commit.before")
+                    self._connection.execute("COMMIT")
+                    mark("commit.after")
             except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
+                # On a full disk SQLite may have rolled back by itself already.
+                if self._depth == 1 and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-            self._depth -= 1
-            if self._depth == 0:
-                mark("commit.before")
-                self._connection.execute("COMMIT")
-                mark("commit.after")
+            finally:
+                self._depth -= 1
 
     def execute(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement; a write must stand inside `transaction`."""
@@ -120,6 +122,17 @@ class Database:
                     for statement in _statements(script):
                         self.execute(statement)
                     self.execute("INSERT INTO migrations VALUES (?, ?)", (name, stamp(self._clock.now())))
+
+
+@contextmanager
+def _disk_full_told() -> Iterator[None]:
+    """A full disk is told as the system tells it, so that who writes can wait instead of failing."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, "the disk that holds the journal is full") from error
+        raise
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,6 +75,9 @@ class Spool:
         private(folder)
         sync_folder(folder)
         self._used = sum(path.stat().st_size for path in self._files())
+        # Several threads take files: two exports of the same bytes must not lose each other's origin.
+        self._guards = [threading.Lock() for _ in range(16)]
+        self._counting = threading.Lock()
 
     def tidy(self) -> None:
         """Remove copies that a crash left unfinished; their sources are still unsettled and are read again.
@@ -104,15 +108,16 @@ class Spool:
         copy.sync()
         digest = copy.digest
         target = self.file(digest)
-        self._note(digest, origin)
-        mark("spool.rename.before")
-        known = target.exists()
-        copy.path.replace(target)
-        mark("spool.rename.after")
-        sync_folder(target.parent)
-        mark("spool.folder.after")
+        with self._guard(digest):
+            self._note(digest, origin)
+            mark("spool.rename.before")
+            known = target.exists()
+            copy.path.replace(target)
+            mark("spool.rename.after")
+            sync_folder(target.parent)
+            mark("spool.folder.after")
         if not known:
-            self._used += copy.size
+            self._count(copy.size)
         return digest
 
     def file(self, digest: str) -> Path:
@@ -165,13 +170,21 @@ class Spool:
     def drop(self, digest: str) -> None:
         """Remove the bytes of a digest, then its note."""
         target = self.file(digest)
-        try:
-            size = target.stat().st_size
-            target.unlink()
-        except FileNotFoundError:
-            size = 0
-        self._note_file(digest).unlink(missing_ok=True)
-        self._used -= size
+        with self._guard(digest):
+            try:
+                size = target.stat().st_size
+                target.unlink()
+            except FileNotFoundError:
+                size = 0
+            self._note_file(digest).unlink(missing_ok=True)
+        self._count(-size)
+
+    def _guard(self, digest: str) -> threading.Lock:
+        return self._guards[int(digest[0], 16)]
+
+    def _count(self, size: int) -> None:
+        with self._counting:
+            self._used += size
 
     def _files(self) -> Iterator[Path]:
         for number in range(256):
