@@ -39,6 +39,7 @@ from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.record.known import SIFT, Fingerprint, Standing
 from irisdrop.record.spool import Spool
+from irisdrop.record.text import packed
 from irisdrop.vocabulary.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -236,9 +237,10 @@ class Lookout:
                 continue
             except OSError:
                 continue  # the next scan tells what is wrong
-            news = differs(status, known.get(base))
+            remembered = known.get(packed(base))
+            news = differs(status, remembered)
             # Somebody wrote it just now, so it is not one of the old files, however old it claims to be.
-            if base in known and known[base][1] == Standing.LEFT_ALONE:
+            if remembered is not None and remembered[4] == Standing.LEFT_ALONE:
                 news = News.CHANGED
             if news is not None:
                 found.append(Found(folder, base, news, fingerprint(status)))

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from irisdrop.arrival.shapes import Shape
-from irisdrop.arrival.system import fingerprint, reachable, shape
-from irisdrop.record.known import SIFT, Fingerprint, Known, KnownFolder, Standing
+from irisdrop.arrival.system import fingerprint, reachable, shape, unchanged
+from irisdrop.record.known import SIFT, Fingerprint, Known, KnownFolder, Remembered, Standing
+from irisdrop.record.text import packed
 
 
 class News(Enum):
@@ -94,7 +95,7 @@ class Scan:
         known = memory.sift([entry.name for entry in entries])
         self.known += len(known)
         for entry in entries:
-            remembered = known.get(entry.name)
+            remembered = known.get(packed(entry.name))
             if remembered is None:
                 if entry.is_dir(follow_symlinks=False) and not entry.is_symlink() and _is_folder(entry):
                     folders.append(f"{folder}{os.sep}{entry.name}" if folder else entry.name)
@@ -104,6 +105,8 @@ class Scan:
             try:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
+                continue
+            if remembered is not None and unchanged(status, remembered) and remembered[4] in _AT_REST:
                 continue
             news = differs(status, remembered)
             if news is not None:
@@ -128,11 +131,11 @@ def below(root: str, folder: str, base: str = "") -> str:
     return f"{path}{os.sep}{base}" if base else path
 
 
-def differs(status: os.stat_result, remembered: tuple[Fingerprint, int] | None) -> News | None:
+def differs(status: os.stat_result, remembered: Remembered | None) -> News | None:
     """What is new about a path, by `lstat` and what is known of it; None where nothing is."""
     seen = fingerprint(status)
-    if remembered is not None and remembered[0] == seen:
-        return _UNCHANGED.get(remembered[1])
+    if remembered is not None and remembered[:4] == seen:
+        return _UNCHANGED.get(remembered[4])
     kind = shape(status)
     if kind is Shape.FOLDER:
         return None
@@ -140,9 +143,8 @@ def differs(status: os.stat_result, remembered: tuple[Fingerprint, int] | None) 
         return News.NOT_PLAIN
     if remembered is None:
         return News.NEW
-    before, standing = remembered
     # A share that was mounted again may number its files anew: what was left alone must not come in by that.
-    if standing == Standing.LEFT_ALONE and before.size == seen.size:
+    if remembered[4] == Standing.LEFT_ALONE and remembered[0] == seen.size:
         return News.AGED
     return News.CHANGED
 
@@ -152,6 +154,7 @@ _UNCHANGED = {
     int(Standing.RACY): News.RACY,
     int(Standing.ADOPTED): News.ADOPTED,
 }
+_AT_REST = frozenset({int(Standing.SETTLED), int(Standing.LEFT_ALONE), int(Standing.REFUSED)})
 
 
 def _forgettable(standing: int) -> bool:

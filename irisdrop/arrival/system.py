@@ -12,6 +12,7 @@ if sys.platform == "win32":
         open_plain,
         reachable,
         shape,
+        unchanged,
     )
 else:
     from irisdrop.arrival._posix import (
@@ -21,6 +22,7 @@ else:
         open_plain,
         reachable,
         shape,
+        unchanged,
     )
 
-__all__ = ["EVENTS_OF_WRITING", "fingerprint", "in_the_cloud", "open_plain", "reachable", "shape"]
+__all__ = ["EVENTS_OF_WRITING", "fingerprint", "in_the_cloud", "open_plain", "reachable", "shape", "unchanged"]

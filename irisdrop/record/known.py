@@ -36,6 +36,9 @@ class Fingerprint(NamedTuple):
     file_id: int
 
 
+Remembered = tuple[int, int, int, int, int]  # the numbers of a fingerprint, and the standing
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFile:
     """One known path."""
@@ -58,20 +61,17 @@ class KnownFolder:
         row = self._db.row("SELECT count(*) AS n FROM known WHERE folder = ?", (self._number,))
         return 0 if row is None else int(row["n"])
 
-    def sift(self, names: list[str]) -> dict[str, tuple[Fingerprint, int]]:
-        """Of up to SIFT base names, those that are known, each with its fingerprint and standing."""
+    def sift(self, names: list[str]) -> dict[bytes, Remembered]:
+        """Of up to SIFT base names, those that are known, by their packed name."""
         if self._number is None or not names:
             return {}
-        keys = {packed(name): name for name in names}
-        marks = ",".join("?" * len(keys))
+        marks = ",".join("?" * len(names))
         rows = self._db.rows(
             f"SELECT name, size, mtime_ns, ctime_ns, file_id, standing FROM known WHERE folder = ? AND name IN ({marks})",
-            (self._number, *keys),
+            (self._number, *map(packed, names)),
         )
-        return {
-            keys[name]: (Fingerprint(size, mtime, ctime, file), standing)
-            for name, size, mtime, ctime, file, standing in rows
-        }
+        # Plain tuples: a rescan makes one for each of hundreds of thousands of files, every half minute.
+        return {row[0]: row[1:] for row in map(tuple, rows)}
 
     def names(self) -> list[tuple[str, int]]:
         """Every known base name with its standing."""
