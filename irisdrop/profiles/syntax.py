@@ -19,6 +19,7 @@ class Reader(yaml.SafeLoader):
         self.found = found
         self.depth = 0
         self.in_plain = False
+        self.open_quote: Place | None = None
 
     def peek(self, index: int = 0) -> str:
         """The character ahead; a `?` inside a plain text is a letter like any other (YAML 1.2).
@@ -36,6 +37,17 @@ class Reader(yaml.SafeLoader):
             return token
         finally:
             self.in_plain = False
+
+    def scan_flow_scalar(self, style: str) -> yaml.ScalarToken:
+        """One quoted text; the first that goes over its line is remembered: its quote was forgotten.
+
+        YAML would read on to the next quote, and complain many lines below.
+        """
+        begin = self.get_mark()
+        token: yaml.ScalarToken = super().scan_flow_scalar(style)
+        if self.open_quote is None and token.end_mark.line != begin.line:
+            self.open_quote = spot(self.found, begin.line + 1, begin.column + 1)
+        return token
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         """One node; an alias becomes an empty text and a fault."""
@@ -68,19 +80,27 @@ def refuse(found: Document, place: Place, text: str, what: str, expected: str) -
 
 def compose(found: Document) -> None:
     """Fill in the document's tree and places; raises FaultyFile where YAML can't be read at all."""
+    node: Node | None = None
+    reader: Reader | None = None
     try:
         reader = Reader(found)
         node = reader.get_single_node()
     except yaml.reader.ReaderError as error:
         unprintable(found, error)
     except yaml.MarkedYAMLError as error:
-        complain(found, error)
+        if reader is None or reader.open_quote is None:
+            complain(found, error)
     else:
         if node is None:
             found.fault("EMPTY_FILE", Place(1, 1, ""), "the file is empty", "`irisdrop: 1` and the settings below it")
-        else:
-            found.tree = plant(found, node, ())
-        if node is not None and not isinstance(node, MappingNode):
+    if reader is not None and reader.open_quote is not None:
+        found.fault(
+            "YAML_SYNTAX", reader.open_quote, "a quote is opened and not closed in its line", "the closing quote"
+        )
+        found.raise_faults()
+    if node is not None:
+        found.tree = plant(found, node, ())
+        if not isinstance(node, MappingNode):
             found.fault("WRONG_SHAPE", found.at(()), "the file holds no settings", "lines of `name: value`")
     if not isinstance(found.tree, dict):
         found.raise_faults()

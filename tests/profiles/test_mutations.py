@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from hypothesis import given, settings
@@ -81,3 +82,63 @@ def test_any_text_at_all_gives_faults_and_nothing_else(text: str) -> None:
         parse_profile(text, "x.yaml")
     except FaultyFile as error:
         check(text, error)
+
+
+LINES = [(text, number) for text in TEXTS for number, line in enumerate(text.splitlines()) if not line.startswith("#")]
+TOP = [(text, number) for text, number in LINES if re.match(r"\w+:", text.splitlines()[number])]
+BELOW = [(text, number) for text, number in LINES if re.match(r" +[\w\-]", text.splitlines()[number])]
+
+
+def places(text: str) -> set[tuple[str, int]]:
+    """Code and line of every fault."""
+    try:
+        parse_profile(text, "x.yaml")
+    except FaultyFile as error:
+        return {(fault.code, fault.line) for fault in error.faults}
+    return set()
+
+
+def with_line(text: str, number: int, *lines: str) -> str:
+    """A text with one line replaced."""
+    written = text.splitlines()
+    return "\n".join((*written[:number], *lines, *written[number + 1 :])) + "\n"
+
+
+def test_a_misspelt_setting_is_told_at_its_line() -> None:
+    for text, number in TOP:
+        line = text.splitlines()[number]
+        assert ("UNKNOWN_SETTING", number + 1) in places(with_line(text, number, "x" + line)), line
+
+
+def test_a_setting_written_twice_is_told_at_the_second() -> None:
+    for text, number in TOP:
+        name = text.splitlines()[number].partition(":")[0]
+        assert ("DUPLICATE_KEY", len(text.splitlines()) + 1) in places(text + f"{name}: x\n"), name
+
+
+def test_a_tab_is_told_at_its_line() -> None:
+    for text, number in BELOW:
+        line = text.splitlines()[number]
+        assert ("YAML_SYNTAX", number + 1) in places(with_line(text, number, "\t" + line.lstrip())), line
+
+
+def test_an_open_quote_is_told_at_its_line() -> None:
+    for text, number in TOP:
+        line = text.splitlines()[number]
+        if re.match(r"\w+: \w", line):
+            assert ("YAML_SYNTAX", number + 1) in places(with_line(text, number, line.replace(": ", ": '", 1))), line
+
+
+def test_a_missing_value_is_told_at_its_line() -> None:
+    for text, number in TOP:
+        line = text.splitlines()[number]
+        if re.match(r"\w+: [\w\[{]", line) and not text.splitlines()[number + 1].startswith(" "):
+            spoilt = with_line(text, number, line.partition(" ")[0])
+            assert ("MISSING_VALUE", number + 1) in places(spoilt), line
+
+
+def test_a_colon_without_quotes_is_told_at_its_line() -> None:
+    for text, number in TOP:
+        line = text.splitlines()[number]
+        if re.match(r"\w+: \w", line):
+            assert ("YAML_SYNTAX", number + 1) in places(with_line(text, number, line.replace(": ", ": a: ", 1))), line

@@ -34,6 +34,8 @@ def faults(text: str) -> list[Fault]:
         ("a: 'x\nb: 1\n", 1, 4, "a quote is opened and never closed"),
         ('a: "x\nb: 1\n', 1, 4, "a quote is opened and never closed"),
         ('a: "D:\\Exports"\n', 1, 7, 'a \\ inside "double quotes" begins an escape'),
+        ("a: 'x\nb: 1\nc: 'y'\n", 1, 4, "a quote is opened and not closed in its line"),
+        ("a: 'x\nb: y'\n", 1, 4, "a quote is opened and not closed in its line"),
         ("a: @x\n", 1, 4, "a value can't begin with this character"),
         ("a: `x`\n", 1, 4, "a value can't begin with this character"),
         ("a: %x\n", 1, 4, "a value can't begin with this character"),
