@@ -18,13 +18,14 @@ from irisdrop.matching.worklist import Worklist
 from irisdrop.outcome.deliver import Courier
 from irisdrop.platforms import open_platform, open_worklist
 from irisdrop.profiles.config import Config, load_profiles
-from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.profiles.profile import DeviceProfile, parse_profile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.lease import Lease
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
 from irisdrop.recovery import CLEAN, open_journal, recover
 from irisdrop.vocabulary.clock import Clock, SystemClock
+from irisdrop.vocabulary.faults import place
 from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Agent:
             self.conditions,
             self.clock,
             self.parsers,
-            self.profiles.get,
+            self._profile_of,
             self.courier.woken.set,
         )
         self.lookouts = [
@@ -117,7 +118,7 @@ class Agent:
             self.decider.entries_changed(changed)
         for lookout in self.lookouts:
             lookout.once()
-        self.decider.turn()
+        self.decider.finish()
         while self.courier.deliver_next() or self.decider.turn():
             pass
         self.housekeeping.turn()
@@ -126,9 +127,11 @@ class Agent:
         """Stop the threads within five seconds; the records stay open to be looked at."""
         self._stop.set()
         self._wake()
+        self.decider.close()
         self.parsers.close()
+        until = self.clock.monotonic() + STOP_WITHIN
         for thread in self._threads:
-            thread.join(STOP_WITHIN)
+            thread.join(max(0.0, until - self.clock.monotonic()))
         left = [thread.name for thread in self._threads if thread.is_alive()]
         if left:
             log.warning("stopped without %s", ", ".join(left))
@@ -168,8 +171,21 @@ class Agent:
         if recovered:
             log.info("%d images recovered from the spool", recovered)
         self.courier.resume()
+        for camera in self.config.cameras:
+            profile = self.profiles[camera.name]
+            self.journal.keep_profile(profile.digest, profile.name, profile.text)
+            self.journal.use_profile(camera.name, profile.digest)
         self.worklist.tell_age()
         self.housekeeping.tell_counts()
+
+    def _profile_of(self, camera: str) -> DeviceProfile | None:
+        """A camera's profile; images of a camera that is no longer configured go on with the one it had last."""
+        if camera not in self.profiles:
+            text = self.journal.last_profile(camera)
+            if text is None:
+                return None
+            self.profiles[camera] = parse_profile(text, f"{camera} (no longer configured)")
+        return self.profiles[camera]
 
     def _start(self, name: str, work: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
@@ -192,15 +208,15 @@ class Agent:
                     # Nothing new, but the list is fresh again: what waited for that is decided.
                     self.decider.resynced.set()
                     self.decider.woken.set()
-            except Exception:
-                log.exception("syncing the worklist failed")
-                self.conditions.raise_("STAGE_FAILED", "worklist")
+            except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
+                log.error("syncing the worklist failed: %s", place(error))
+                self.conditions.raise_("STAGE_FAILED", "worklist", type(error).__name__)
             self.clock.wait(stop, self.config.worklist.every)
 
     def _keep_house(self, stop: threading.Event) -> None:
         while not self.clock.wait(stop, 60.0):
             try:
                 self.housekeeping.turn()
-            except Exception:
-                log.exception("housekeeping failed")
-                self.conditions.raise_("STAGE_FAILED", "housekeeping")
+            except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
+                log.error("housekeeping failed: %s", place(error))
+                self.conditions.raise_("STAGE_FAILED", "housekeeping", type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 
 from irisdrop.identity.identify import Export, Identified, Refusal, identify
@@ -17,6 +18,7 @@ from irisdrop.outcome.deliver import unmatch
 from irisdrop.platforms import Platform
 from irisdrop.profiles.config import Config
 from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.reading import Readers
 from irisdrop.record.attempts import Attempts
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.images import plain_decision
@@ -25,6 +27,7 @@ from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched, Unmatched
 from irisdrop.vocabulary.deliveries import Postponed, Receipt
+from irisdrop.vocabulary.faults import place
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import Standing
 from irisdrop.vocabulary.reasons import Code
@@ -32,7 +35,9 @@ from irisdrop.vocabulary.states import Event, State
 
 log = logging.getLogger(__name__)
 
-BATCH = 64
+Read = tuple[Identified | Refusal, Receipt | None]
+
+LONGEST_LOOK = 0.25  # seconds to wait for one that is being read before others are looked at
 TICK = 5.0  # seconds between looks at who has run out of patience
 
 
@@ -64,6 +69,7 @@ class Decider:
         self._on_matched = on_matched
         self._attempts = Attempts(journal, clock)
         self._kept: set[str] = set()
+        self._readers: Readers[Read | None] = Readers(self._read, lambda: self.woken.set())
         self._ask_after = 0.0  # monotonic
         self.woken = threading.Event()
         self.resynced = threading.Event()
@@ -78,9 +84,9 @@ class Decider:
                 self.turn()
             except ParsersClosed:
                 return
-            except Exception:
-                log.exception("deciding failed")
-                self._conditions.raise_("STAGE_FAILED", "deciding")
+            except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
+                log.error("deciding failed: %s", place(error))
+                self._conditions.raise_("STAGE_FAILED", "deciding", type(error).__name__)
                 self._clock.wait(stop, 1.0)
             self._clock.wait(self.woken, TICK)
 
@@ -91,33 +97,62 @@ class Decider:
             self.resynced.clear()
             moved |= self._again_after_sync()
         moved |= self._unmatch_withdrawn()
-        beyond = 0
-        while batch := self._journal.in_state(State.SETTLED, limit=BATCH, beyond=beyond):
-            beyond = batch[-1].id
-            moved |= self._read_and_decide(batch)
+        moved |= self._read_and_decide()
         for image in self._journal.out_of_patience(self._worklist.orders.fresh_seconds()):
             moved |= self._decide_known(image)
         return moved
 
+    def finish(self) -> None:
+        """Turn until nothing that is here can be taken further."""
+        while self.turn() or len(self._readers):
+            pass
+
+    def close(self) -> None:
+        """Begin to read nothing more."""
+        self._readers.close()
+
     # ------------------------------------------------------------------ identity
 
-    def _read_and_decide(self, batch: list[ImageFile]) -> bool:
-        # Reading needs no lock and may be slow; the commit for the whole batch is one.
-        read = [(image, self._read(image)) for image in batch]
+    def _read_and_decide(self) -> bool:
+        """Read what settled, and decide it as it comes; what hangs is left to be read while others go on."""
+        moved, beyond = False, 0
+        while True:
+            settled = self._journal.in_state(State.SETTLED, limit=self._readers.room(), beyond=beyond)
+            if settled:
+                beyond = settled[-1].id
+            self._readers.give(settled)
+            read = self._readers.done(LONGEST_LOOK)
+            if not read and not settled:
+                return moved
+            moved |= self._decide_read(read)
+
+    def _decide_read(self, read: list[tuple[ImageFile, Future[Read | None]]]) -> bool:
         moved = False
-        with self._journal.transaction():
-            for image, outcome in read:
-                if outcome is None:
+        for image, future in read:
+            try:
+                outcome = future.result()
+                if outcome is None or self._earlier_unread(image):
                     continue
-                try:
+                with self._journal.transaction():
                     self._identified(image, *outcome)
-                    moved = True
-                except StaleImage as stale:
-                    log.info("%s", stale)
-        self._on_matched()
+                moved = True
+            except StaleImage as stale:
+                log.info("%s", stale)
+            except ParsersClosed:
+                raise
+            except Exception as error:  # noqa: BLE001 - told as a Condition; it stays SETTLED, the others go on
+                log.error("deciding image %s failed: %s", image.id, place(error))
+                self._conditions.raise_("STAGE_FAILED", f"image {image.id}", type(error).__name__)
+        if moved:
+            self._on_matched()
         return moved
 
-    def _read(self, image: ImageFile) -> tuple[Identified | Refusal, Receipt | None] | None:
+    def _earlier_unread(self, image: ImageFile) -> bool:
+        """Whether an earlier image of the same bytes is still to be read: then it can't be known to be its twin."""
+        others = self._journal.with_digest(image.digest or "")
+        return any(other.id < image.id and other.state is State.SETTLED for other in others)
+
+    def _read(self, image: ImageFile) -> Read | None:
         """What an image says and, where it was recovered, what the platform has of it; None where that can't be known
         now."""
         receipt = self._ask_platform(image) if image.ask_first else None

@@ -31,6 +31,7 @@ from irisdrop.vocabulary.deliveries import (
     Refused,
     Withdrawn,
 )
+from irisdrop.vocabulary.faults import place
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import Standing
 from irisdrop.vocabulary.reasons import Code
@@ -112,11 +113,14 @@ class Courier:
     def resume(self) -> None:
         """After a crash: ask the platform about every attempt without outcome before anything is sent again."""
         for attempt in self.attempts.left_open():
+            self._cut_off(attempt)
+
+    def _cut_off(self, attempt: Attempt) -> None:
+        with self._journal.transaction():
+            self.attempts.end(attempt, "cut off: the platform is asked first")
             image = self._journal.get(attempt.image)
-            with self._journal.transaction():
-                self.attempts.end(attempt, "cut off: the platform is asked first")
-                if image.state is State.MATCHED:
-                    self._journal.note(image, ask_first=1)
+            if image.state is State.MATCHED:
+                self._journal.note(image, ask_first=1)
 
     def idle_seconds(self) -> float:
         """How long there is nothing to do, at most a minute."""
@@ -131,10 +135,10 @@ class Courier:
             try:
                 if self.deliver_next():
                     continue
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # One image must not end the thread that the others need; its attempt stays open and is asked about.
-                log.exception("delivering failed")
-                self._conditions.raise_("STAGE_FAILED", "delivery")
+                log.error("delivering failed: %s", place(error))
+                self._conditions.raise_("STAGE_FAILED", "delivery", type(error).__name__)
                 self._clock.wait(stop, 1.0)
             self.woken.clear()
             if not stop.is_set() and not self._anything_due():
@@ -154,8 +158,12 @@ class Courier:
             if self._gate.failures and self._busy:
                 return None
             for image in self.attempts.due(1, frozenset(self._busy)):
+                # Nobody holds it, so an attempt without outcome is one that a failure of ours cut off.
+                left = self.attempts.open_attempt(image.id)
+                if left is not None:
+                    self._cut_off(left)
                 try:
-                    attempt = self.attempts.begin(image)
+                    attempt = self.attempts.begin(self._journal.get(image.id))
                 except StaleImage as stale:
                     log.info("image %s not sent: %s", image.id, stale)
                     self._stand_back(image)

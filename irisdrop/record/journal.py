@@ -359,6 +359,18 @@ class Journal:
                 (digest, name, text, stamp(self._clock.now())),
             )
 
+    def use_profile(self, camera: str, digest: str) -> None:
+        """Note which of the kept profiles a camera has now."""
+        self.set_meta(f"profile of {camera}", digest)
+
+    def last_profile(self, camera: str) -> str | None:
+        """The text of the profile that a camera had last."""
+        row = self._db.row(
+            "SELECT text FROM profiles JOIN meta ON meta.value = profiles.digest WHERE meta.key = ?",
+            (f"profile of {camera}",),
+        )
+        return None if row is None else str(row["text"])
+
     # ------------------------------------------------------------------ within
 
     def _insert(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,13 @@ class FaultyFile(Foreseen):
             f"mend the {'place' if count == 1 else f'{count} places'} named above, then `irisdrop check`.",
         )
         self.faults = faults
+
+
+def place(error: BaseException) -> str:
+    """What failed and where, without its message: that may hold a name or a number of somebody."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
