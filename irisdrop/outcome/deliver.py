@@ -13,6 +13,7 @@ from typing import Any
 
 from irisdrop.outcome.backoff import GATE_LONGEST, delay
 from irisdrop.platforms import Platform
+from irisdrop.platforms.receipts import judge
 from irisdrop.record.attempts import Attempts
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import AGENT, Journal, StaleImage
@@ -187,7 +188,7 @@ class Courier:
             if isinstance(found, Postponed):
                 return found
             if isinstance(found, Receipt):
-                return self._judge(found, attempt)
+                return earlier(self._parcel(image, attempt), found)
         return self._platform.deliver(self._parcel(image, attempt))
 
     def _parcel(self, image: ImageFile, attempt: Attempt) -> Parcel:
@@ -204,12 +205,6 @@ class Courier:
             keys=tuple(sorted(keys.items())),
             replaces=image.replaces,
         )
-
-    def _judge(self, receipt: Receipt, attempt: Attempt) -> Answer:
-        """What a receipt from before a crash means for the attempt that asks now."""
-        if (receipt.entry, receipt.eye) == (attempt.entry, attempt.eye):
-            return Confirmed(receipt)
-        return Refused(Code.ASSIGNED_ELSEWHERE, "the platform holds it on another order or eye", receipt)
 
     def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer) -> None:
         outcome = type(answer).__name__.lower()
@@ -279,6 +274,13 @@ class Courier:
 
     def _after(self, seconds: float) -> str:
         return stamp(self._clock.now() + timedelta(seconds=seconds))
+
+
+def earlier(parcel: Parcel, receipt: Receipt) -> Answer:
+    """What a receipt from before a crash means for the attempt that asks now."""
+    if receipt.entry != parcel.entry or (parcel.eye != "U" and receipt.eye != parcel.eye):
+        return Refused(Code.ASSIGNED_ELSEWHERE, "the platform holds it on another order or eye", receipt)
+    return judge(parcel, receipt)
 
 
 def unmatch(journal: Journal, image: ImageFile, why: str) -> ImageFile:
