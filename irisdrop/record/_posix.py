@@ -31,7 +31,7 @@ def lock(file: IO[bytes]) -> bool:
     """Take the whole file for this process, without waiting; the system releases it when the process dies."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
     return True
 

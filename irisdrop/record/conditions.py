@@ -16,38 +16,35 @@ class Conditions:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
-        self._raised = {
-            (row["code"], row["subject"]): row["detail"] for row in database.rows("SELECT * FROM conditions")
-        }
 
     def raise_(self, code: str, subject: str, detail: str = "") -> None:
         """Note that something is not well; `since` stays at its first time. `detail` without PHI."""
-        if self._raised.get((code, subject)) == detail:
-            return
         KINDS[code]  # an unknown code is a fault of ours
+        # Asked each time: another thread, another process or a rolled back commit may have changed what was raised.
+        if self._detail(code, subject) == detail:
+            return
         with self._db.transaction():
             self._db.execute(
                 "INSERT INTO conditions VALUES (?, ?, ?, ?) ON CONFLICT (code, subject) DO UPDATE SET detail = excluded.detail",
                 (code, subject, detail, stamp(self._clock.now())),
             )
-        self._raised[(code, subject)] = detail
 
     def clear(self, code: str, subject: str) -> None:
         """Note that it is well again."""
-        if (code, subject) not in self._raised:
+        if self._detail(code, subject) is None:
             return
         with self._db.transaction():
             self._db.execute("DELETE FROM conditions WHERE code = ? AND subject = ?", (code, subject))
-        del self._raised[(code, subject)]
 
     def subjects(self, code: str) -> list[str]:
         """What a condition is raised for now, shown or not yet."""
-        return [subject for raised, subject in list(self._raised) if raised == code]
+        rows = self._db.rows("SELECT subject FROM conditions WHERE code = ? ORDER BY subject", (code,))
+        return [row["subject"] for row in rows]
 
     def active(self) -> list[Condition]:
         """What is not well now and has lasted long enough to be shown, causes without their symptoms, worst first."""
         now = self._clock.now()
-        rows = self._db.rows("SELECT * FROM conditions ORDER BY since")
+        rows = [row for row in self._db.rows("SELECT * FROM conditions ORDER BY since") if row["code"] in KINDS]
         codes = {row["code"] for row in rows}
         shown = []
         for row in rows:
@@ -61,3 +58,7 @@ class Conditions:
             )
         order = {"error": 0, "warning": 1, "notice": 2}
         return sorted(shown, key=lambda condition: order[condition.severity])
+
+    def _detail(self, code: str, subject: str) -> str | None:
+        row = self._db.row("SELECT detail FROM conditions WHERE code = ? AND subject = ?", (code, subject))
+        return None if row is None else str(row["detail"])

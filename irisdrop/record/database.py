@@ -102,12 +102,11 @@ class Database:
     def close(self) -> None:
         """Close the connection; the last one to close folds the WAL into the file."""
         if hasattr(self, "_connection"):
-            self._connection.close()
+            with self._lock:
+                self._connection.close()
 
     def _migrate(self) -> None:
-        with self.transaction():
-            self.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT")
-            applied = {row["name"] for row in self.rows("SELECT name FROM migrations")}
+        applied = self._applied()
         unknown = applied - {name for name, _ in MIGRATIONS}
         if unknown:
             self.close()
@@ -118,10 +117,21 @@ class Database:
             )
         for name, script in MIGRATIONS:
             if name not in applied:
-                with self.transaction():
-                    for statement in _statements(script):
-                        self.execute(statement)
-                    self.execute("INSERT INTO migrations VALUES (?, ?)", (name, stamp(self._clock.now())))
+                self._apply(name, script)
+
+    def _applied(self) -> set[str]:
+        if not self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"):
+            return set()
+        return {row["name"] for row in self.rows("SELECT name FROM migrations")}
+
+    def _apply(self, name: str, script: str) -> None:
+        with self.transaction():
+            if name in self._applied():
+                return  # another process was quicker
+            self.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT")
+            for statement in _statements(script):
+                self.execute(statement)
+            self.execute("INSERT INTO migrations VALUES (?, ?)", (name, stamp(self._clock.now())))
 
 
 @contextmanager

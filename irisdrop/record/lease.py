@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import IO
 
 from irisdrop.record.system import lock
 from irisdrop.vocabulary.faults import Foreseen
+
+PATIENCE = 0.5  # seconds: a command that asks who runs here holds the lock for a moment
 
 
 class Lease:
@@ -24,7 +27,7 @@ class Lease:
         state.mkdir(parents=True, exist_ok=True)
         holder = state / "agent.holder"
         file = (state / "agent.lock").open("a+b")
-        if not lock(file):
+        if not _locked(file):
             file.close()
             raise Foreseen(
                 "ALREADY_RUNNING",
@@ -52,3 +55,12 @@ class Lease:
         """Give the lock back."""
         self._holder.unlink(missing_ok=True)
         self._file.close()
+
+
+def _locked(file: IO[bytes]) -> bool:
+    until = time.monotonic() + PATIENCE
+    while not lock(file):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.02)
+    return True
