@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
+from irisdrop.matching.capture import Situation, capture, implausible, outside
 from irisdrop.matching.contradictions import Objection, conflict, objections
 from irisdrop.outcome.quarantine import Quarantine
 from irisdrop.profiles.config import Config
@@ -27,21 +29,22 @@ def open_desk(
 ) -> Quarantine:
     """The acts of a person on a journal; works whether the agent runs or not."""
 
-    def against(image: ImageFile, entry: WorklistEntry) -> Sequence[Objection]:
-        return objections_of(image, entry, profiles(image.camera), config)
+    def against(image: ImageFile, entry: WorklistEntry, eye: str) -> Sequence[Objection]:
+        return objections_of(image, entry, eye, profiles(image.camera), config)
 
     return Quarantine(journal, orders, spool, clock, against, config.undo)
 
 
 def objections_of(
-    image: ImageFile, entry: WorklistEntry, profile: DeviceProfile | None, config: Config
+    image: ImageFile, entry: WorklistEntry, eye: str, profile: DeviceProfile | None, config: Config
 ) -> list[Objection]:
-    """Everything that an image says against an order, and against itself."""
+    """Everything that an image says against an order for the eye that a person names, and against itself."""
     found = objections(
         image.readings,
         entry,
         agree=profile.agree if profile else ("PatientName", "PatientSex"),
         modality=profile.modality if profile else None,
+        shown=eye,
     )
     itself = conflict(image.readings, config.site.zone)
     if itself is not None:
@@ -50,4 +53,20 @@ def objections_of(
         found.append(Objection(Code.RECEIPT_MISMATCH, "the platform confirmed it for another order, patient or eye"))
     if config.site.id is not None and entry.site not in (None, config.site.id):
         found.append(Objection(Code.NO_WORKLIST_ENTRY, "the order belongs to another site"))
+    if profile is not None:
+        found += _against_time(image, entry, profile, config)
     return found
+
+
+def _against_time(image: ImageFile, entry: WorklistEntry, profile: DeviceProfile, config: Config) -> list[Objection]:
+    clock = next((camera.clock for camera in config.cameras if camera.name == image.camera), timedelta(0))
+    situation = Situation(config.site.zone, image.arrived, image.live, clock, config.site.id)
+    flawed = next((r for r in image.readings if r.flaw is not None), None)
+    taken = None if flawed else capture(image.readings, situation)
+    wrong = f"{flawed.source} is {flawed.flaw}" if flawed else None
+    if taken is not None:
+        wrong = implausible(taken, situation, profile.oldest)
+    if wrong is not None:
+        return [Objection(Code.CLOCK_IMPLAUSIBLE, wrong)]
+    away = None if taken is None else outside(taken, entry.start, profile.within)
+    return [] if away is None else [Objection(Code.NO_WORKLIST_ENTRY, away)]

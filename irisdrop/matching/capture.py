@@ -62,6 +62,20 @@ def implausible(found: Capture, situation: Situation, oldest: float) -> str | No
     return None
 
 
+def outside(taken: Capture | None, start: datetime | None, within: float | None) -> str | None:
+    """Why a scheduled start is not within so many seconds of the capture, or None; a day fits if any moment does."""
+    if within is None or start is None:
+        return None
+    if taken is None:
+        return "nothing says when the image was taken"
+    span = timedelta(seconds=within)
+    if taken.end > start - span and taken.begin <= start + span:
+        return None
+    seconds = max((start - taken.end).total_seconds(), (taken.begin - start).total_seconds())
+    away = f"{seconds / 86400:.1f} days" if seconds >= 172800 else f"{seconds / 3600:.1f} hours"
+    return f"it is scheduled {away} from when the image was taken"
+
+
 def local_date(stamp: str, zone: tzinfo) -> date:
     """The day at the site of a date-time with or without offset."""
     moment = datetime.fromisoformat(stamp)

@@ -47,11 +47,12 @@ def objections(
     agree: Iterable[str] = (),
     modality: str | None = None,
     passed_over: frozenset[str] = frozenset(),
+    shown: str | None = None,
 ) -> list[Objection]:
     """Everything that the image says against an order; `passed_over` are keys whose value points to nobody.
 
     Identity always agrees: each of PatientID (with issuer), AccessionNumber, StudyInstanceUID and PatientBirthDate
-    that both sides have must be equal, whichever key decided.
+    that both sides have must be equal, whichever key decided. `shown` is the eye that a person says it shows.
     """
     found = [
         Objection(Code.PATIENT_MISMATCH, f"{reading.key} of {reading.source} is not the order's")
@@ -59,7 +60,7 @@ def objections(
         if reading.key in {*IDENTITY_KEYS, "IssuerOfPatientID", *agree} - passed_over - {"ImageLaterality", "Modality"}
         and _differs(reading, entry)
     ]
-    shown = eye(readings)
+    shown = shown or eye(readings)
     if entry.single_eye is not None and shown not in (entry.single_eye, "U"):
         found.append(Objection(Code.NO_WORKLIST_ENTRY, "the order is for the other eye only"))
     taken_as = next((r.value for r in readings if r.key == "Modality"), modality)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from irisdrop.matching.capture import Situation, capture, implausible
+from irisdrop.matching.capture import Situation, capture, implausible, outside
 from irisdrop.matching.contradictions import Objection, conflict, eye, objections, same_patient
 from irisdrop.profiles.profile import DeviceProfile, KeySet
 from irisdrop.vocabulary.decisions import Candidate, Capture, Decision, Matched, Unmatched
@@ -74,9 +73,9 @@ def refusal_of(case: _Case, entry: WorklistEntry) -> Objection | None:
         modality=case.profile.modality,
         passed_over=case.passed_over,
     )
-    outside = _outside(case, entry)
-    if outside is not None:
-        return Objection(Code.NO_WORKLIST_ENTRY, outside)
+    away = outside(case.taken, entry.start, case.profile.within)
+    if away is not None:
+        return Objection(Code.NO_WORKLIST_ENTRY, away)
     if against:
         return min(against, key=lambda objection: objection.code is not Code.PATIENT_MISMATCH)
     return _under_two(case, entry)
@@ -195,23 +194,6 @@ def _claims(case: _Case, entry: WorklistEntry) -> bool:
         for r in case.readings
         if r.key in ("PatientID", "AccessionNumber", "StudyInstanceUID")
     )
-
-
-def _outside(case: _Case, entry: WorklistEntry) -> str | None:
-    within = case.profile.within
-    if within is None or entry.start is None:
-        return None
-    if case.taken is None:
-        return "nothing says when the image was taken"
-    span = timedelta(seconds=within)
-    if case.taken.end > entry.start - span and case.taken.begin <= entry.start + span:
-        return None
-    return f"it is scheduled {_distance(case.taken, entry.start)} from when the image was taken"
-
-
-def _distance(taken: Capture, start: datetime) -> str:
-    seconds = max((start - taken.end).total_seconds(), (taken.begin - start).total_seconds())
-    return f"{seconds / 86400:.1f} days" if seconds >= 172800 else f"{seconds / 3600:.1f} hours"
 
 
 def _under_two(case: _Case, entry: WorklistEntry) -> Objection | None:

@@ -28,11 +28,11 @@ class Contradiction(Protocol):
     def words(self) -> str: ...
 
 
-Objections = Callable[[ImageFile, WorklistEntry], Sequence[Contradiction]]
+Objections = Callable[[ImageFile, WorklistEntry, str], Sequence[Contradiction]]
 
 
 class Quarantine:
-    """Assign, release, discard, undo and recall. `objections` says what an image says against an order."""
+    """Assign, release, discard, undo and recall. `objections` says what an image says against an order for an eye."""
 
     def __init__(
         self, journal: Journal, orders: Orders, spool: Spool, clock: Clock, objections: Objections, undo: float
@@ -60,7 +60,7 @@ class Quarantine:
                 raise Foreseen(
                     "EYE_NEEDED", f"Image {number} does not say which eye it shows.", "add --eye R or --eye L."
                 )
-            against = list(self._objections(image, order))
+            against = list(self._objections(image, order, chosen))
             _overruled(number, against, despite)
             words = f"assigned to an order by {by}" + (f": {why}" if why else "")
             words += "".join(f"; despite {objection.code} ({objection.words})" for objection in against)
