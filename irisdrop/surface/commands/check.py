@@ -64,7 +64,8 @@ def _check(target: str | Path) -> list[Fault]:
     try:
         if isinstance(target, Path) and _is_config(target):
             profiles = load_profiles(load_config(target))
-            return [fault for profile in set(profiles.values()) for fault in prove(profile)]
+            each = {profile.digest: profile for profile in profiles.values()}
+            return [fault for profile in each.values() for fault in prove(profile)]
         return prove(load_profile(target))
     except FaultyFile as faulty:
         return list(faulty.faults)
