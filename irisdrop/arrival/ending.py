@@ -148,10 +148,10 @@ def _is_dicom(head: bytes) -> bool:
 
 
 _FORMATS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int], bool]], ...]] = (
+    (_is_dicom, dicom_ended),  # first: a preamble may be a TIFF's head (PS3.10 7.1)
     (_begins(b"\xff\xd8\xff"), _jpeg_ended),
     (_begins(b"\x89PNG\r\n\x1a\n"), _png_ended),
     (_begins(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), _tiff_ended),
-    (_is_dicom, dicom_ended),
     (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _webp_ended),
     (lambda head: head[4:8] == b"ftyp" or head[4:8] == b"jP  ", _boxes_ended),
     (_begins(b"BM"), _bmp_ended),

@@ -93,6 +93,7 @@ class Lookout:
         self._watched = False  # one whole scan is done and nothing interrupted the watching since
         self._catching_up = False  # the scan looks for what happened while no event could come
         self._present = True
+        self.scans = 0  # whole ones
         self._attended: datetime | None = None
 
     # ------------------------------------------------------------------ for the agent
@@ -105,6 +106,11 @@ class Lookout:
         """Scan at once (something was adopted, released, or configured)."""
         self._scan_at = 0.0
         self._woken.set()
+
+    @property
+    def watching(self) -> bool:
+        """Whether a whole scan is done and nothing interrupted the watching since: what is new now, appears now."""
+        return self._watched
 
     @property
     def pending(self) -> int:
@@ -280,6 +286,7 @@ class Lookout:
         self._follow_unsettled()
         self._first.end(self._conditions)
         self._watched = not scan.unreadable
+        self.scans += 1
 
     def _scan_below(self, profile: DeviceProfile, folder: str) -> None:
         """A folder that has just appeared: what was put into it before it was watched."""

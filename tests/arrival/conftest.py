@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -149,3 +150,13 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def picture() -> Callable[..., bytes]:
     """Makes JPEGs."""
     return jpeg
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB that is really full when it is full."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "irisdrop-test", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
