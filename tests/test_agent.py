@@ -1,0 +1,178 @@
+"""The agent as a process against the reference platform: the whole job, killed in the middle and stopped in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irisdrop.reference.retina import draw
+from irisdrop.reference.server import ReferencePlatform
+from irisdrop.vocabulary.orders import WorklistEntry
+
+ROOT = Path(__file__).parents[1]
+PATIENTS = [f"{number:06}" for number in range(100)]
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[ReferencePlatform]:
+    with ReferencePlatform(tmp_path / "platform") as running:
+        now = datetime.now(UTC)
+        running.worklist.put([WorklistEntry(f"E{patient}", {"PatientID": patient}, now) for patient in PATIENTS])
+        yield running
+
+
+@pytest.fixture
+def config(tmp_path: Path, platform: ReferencePlatform) -> Path:
+    (tmp_path / "exports").mkdir()
+    path = tmp_path / "irisdrop.yaml"
+    path.write_text(
+        f"state: state\nplatform: {{kind: http, url: '{platform.url}'}}\nworklist: {{from: platform, every: 1s}}\n"
+        "cameras:\n  - {name: room-1, profile: topcon-nw400, folder: exports}\n"
+    )
+    return path
+
+
+class Process:
+    """`irisdrop run`, started and ended by its pid."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.running = subprocess.Popen(
+            [sys.executable, "-m", "irisdrop", "--config", str(config), "run"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self, number: signal.Signals) -> float:
+        begin = time.monotonic()
+        self.running.send_signal(number)
+        self.running.communicate(timeout=30)
+        return time.monotonic() - begin
+
+
+def command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "irisdrop", "--config", str(config), *words],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+
+def counts(config: Path) -> dict[str, int]:
+    done = command(config, "status", "--json")
+    return {} if done.returncode else json.loads(done.stdout)["counts"]
+
+
+def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
+    """What `condition` gives once it is true; asked a few times a second."""
+    end, pause = time.monotonic() + seconds, threading.Event()
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not come to that"
+        pause.wait(0.2)
+    return found
+
+
+def write(folder: Path, patient: str, eye: str, number: int, content: bytes) -> None:
+    """As a camera does: under another name, then renamed."""
+    target = folder / f"{datetime.now(UTC):%Y%m%d}_{patient}_{eye}_{number:04}.JPG"
+    aside = target.with_suffix(".part")
+    aside.write_bytes(content)
+    aside.rename(target)
+
+
+def drop(config: Path, count: int) -> dict[str, tuple[str, str]]:
+    """So many exports at once; the order and eye of each, by digest."""
+    import hashlib
+
+    picture = draw(5, "R", b"")
+    meant = {}
+    for number in range(count):
+        content = picture + number.to_bytes(4, "big")  # bytes after the end of a JPEG are normal
+        patient, eye = PATIENTS[number % len(PATIENTS)], "RL"[number % 2]
+        write(config.parent / "exports", patient, eye, number, content)
+        meant[hashlib.sha256(content).hexdigest()] = (f"E{patient}", eye)
+    return meant
+
+
+def receipts(platform: ReferencePlatform) -> list[dict[str, Any]]:
+    import requests
+
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        answer = requests.get(f"{platform.url}/receipts", params={"cursor": cursor}, timeout=10).json()
+        if not answer["receipts"]:
+            return found
+        found += answer["receipts"]
+        cursor = answer["cursor"]
+
+
+@pytest.mark.timeout(300)
+def test_two_thousand_files_at_once_and_a_kill_in_the_middle_are_each_delivered_once(
+    config: Path, platform: ReferencePlatform
+) -> None:
+    agent = Process(config)
+    until(lambda: counts(config).get("seen") == 0)
+    meant = drop(config, 2000)
+    until(lambda: counts(config).get("delivered", 0) > 100, 120)
+    agent.end(signal.SIGKILL)
+    assert counts(config)["delivered"] < 2000
+    agent = Process(config)
+    until(lambda: counts(config).get("delivered") == 2000, 180)
+    agent.end(signal.SIGTERM)
+    told = receipts(platform)
+    assert {receipt["digest"]: (receipt["entry"], receipt["ImageLaterality"]) for receipt in told} == meant
+    assert len(told) == len(meant)
+    assert sum(counts(config).values()) == 2000
+
+
+def test_it_stops_in_order_within_five_seconds(config: Path) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        agent = Process(config)
+        until(lambda: "running" in command(config, "status").stdout)
+        assert agent.end(number) < 5
+        assert agent.running.returncode == 0
+
+
+def test_a_second_agent_is_refused_by_the_name_of_the_first(config: Path) -> None:
+    agent = Process(config)
+    until(lambda: "running" in command(config, "status").stdout)
+    second = command(config, "run")
+    assert second.returncode == 1
+    assert f"process {agent.running.pid}" in second.stderr
+    assert "Try:" in second.stderr
+    agent.end(signal.SIGTERM)
+
+
+def test_once_carries_what_is_there_as_far_as_it_goes(config: Path, platform: ReferencePlatform) -> None:
+    meant = drop(config, 3)
+    write(config.parent / "exports", "999999", "R", 77, draw(6, "R", b""))
+    done = command(config, "run", "--once")
+    assert done.returncode == 0, done.stderr
+    found = counts(config)
+    assert (found["delivered"], found["identified"]) == (3, 1)
+    assert len(receipts(platform)) == len(meant)
+
+
+def test_every_state_that_an_image_went_through_can_be_told(config: Path) -> None:
+    drop(config, 1)
+    command(config, "run", "--once")
+    shown = json.loads(command(config, "quarantine", "show", "1", "--json").stdout)
+    states = [step["after"] for step in shown["history"]]
+    assert states == ["SEEN", "SETTLED", "IDENTIFIED", "MATCHED", "UPLOADED", "DELIVERED"]
+    assert all(step["who"] == "irisdrop" and step["why"] and step["at"] for step in shown["history"])
