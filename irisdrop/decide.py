@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 from collections.abc import Callable
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 Read = tuple[Identified | Refusal, Receipt | None]
 
 LONGEST_LOOK = 0.25  # seconds to wait for one that is being read before others are looked at
+DECIDED = "decided.change"  # meta key: the worklist's change up to which everything was decided
+RECOVERY = "recovery"  # subject of what keeps recovered images from being asked about
 TICK = 5.0  # seconds between looks at who has run out of patience
 
 
@@ -82,6 +85,7 @@ class Decider:
             self.woken.clear()
             try:
                 self.turn()
+                self._conditions.clear("STAGE_FAILED", "deciding")
             except ParsersClosed:
                 return
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
@@ -93,11 +97,11 @@ class Decider:
     def turn(self) -> bool:
         """Everything that can be decided now; True where anything moved."""
         moved = False
-        if self.resynced.is_set():
-            self.resynced.clear()
-            moved |= self._again_after_sync()
-        moved |= self._unmatch_withdrawn()
+        moved |= self._look_again()
+        moved |= self._unmatch_unsure()
         moved |= self._read_and_decide()
+        for image in self._journal.undecided():
+            moved |= self._decide_known(image)
         for image in self._journal.out_of_patience(self._worklist.orders.fresh_seconds()):
             moved |= self._decide_known(image)
         return moved
@@ -135,6 +139,7 @@ class Decider:
                     continue
                 with self._journal.transaction():
                     self._identified(image, *outcome)
+                self._conditions.clear("STAGE_FAILED", f"image {image.id}")
                 moved = True
             except StaleImage as stale:
                 log.info("%s", stale)
@@ -170,6 +175,8 @@ class Decider:
         try:
             return identify(profile, Export(file, image.name), self._parsers)
         except OSError as error:
+            if not isinstance(error, FileNotFoundError) and error.errno != errno.EIO:
+                raise  # too many open files, no permission: no fault of the image's
             if self._spool.mend(image.digest):
                 return None  # read again in the next turn
             return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
@@ -187,7 +194,7 @@ class Decider:
             self._kept.add(profile.digest)
         image = self._journal.identify(image, said.readings, profile.digest, f"read by {profile.name}")
         twin = twin_of(image, image.readings, self._journal.with_digest(image.digest or ""))
-        if receipt is not None and (twin is None or not twin[1]):
+        if receipt is not None and twin is None and self._receipt_agrees(image, receipt):
             self._already_there(image, receipt)
         else:
             self._decide(image, profile)
@@ -222,7 +229,11 @@ class Decider:
     def decision(self, image: ImageFile, profile: DeviceProfile) -> Decision:
         """What is decided about an image now, pure but for the look at the worklist; a stale one has no entries."""
         entries = self._worklist.gather(image.readings, profile) if self._worklist.usable() else []
-        return match(image.readings, profile, self._situation(image), entries)
+        try:
+            return match(image.readings, profile, self._situation(image), entries)
+        except Exception as error:  # noqa: BLE001 - pure, so it would fail again for ever: a person must look
+            log.error("deciding image %s failed: %s", image.id, place(error))
+            return Unmatched(Code.PROFILE_FAULT, f"deciding failed ({type(error).__name__})", (), ())
 
     def _situation(self, image: ImageFile) -> Situation:
         clock = next((c.clock for c in self._config.cameras if c.name == image.camera), timedelta(0))
@@ -230,7 +241,7 @@ class Decider:
 
     def _wait(self, image: ImageFile, decision: Unmatched, until: float) -> ImageFile:
         plain = plain_decision(decision)
-        if self._journal.decision(image.id) == plain:
+        if self._journal.decision(image.id) == plain and self._journal.waits(image.id):
             return image
         return self._journal.note(image, decision=plain, patience_until=until)
 
@@ -244,6 +255,28 @@ class Decider:
 
     # ------------------------------------------------------------------ after a sync
 
+    def entries_changed(self, identifiers: list[str]) -> None:  # noqa: ARG002
+        """Entries are new, changed or withdrawn: look again. Which ones, the mirror itself remembers, so that neither a
+        crash nor a sync by a command makes it forgotten."""
+        self.resynced.set()
+        self.woken.set()
+
+    def _look_again(self) -> bool:
+        """What the worklist's last change may have decided otherwise."""
+        change = self._worklist.orders.last_change()
+        before = int(self._journal.meta(DECIDED) or 0)
+        if change == before and not self.resynced.is_set():
+            return self._read_again()
+        if not self._worklist.usable():
+            return False
+        self.resynced.clear()
+        for image in self._journal.withdrawn_late(before):
+            self._conditions.raise_("ORDER_WITHDRAWN_LATE", f"image {image.id}")
+        moved = self._again_after_sync()
+        if change != before:
+            self._journal.set_meta(DECIDED, str(change))
+        return self._read_again() or moved
+
     def _again_after_sync(self) -> bool:
         moved = False
         for image in self._journal.in_state(State.IDENTIFIED):
@@ -255,63 +288,68 @@ class Decider:
             self._on_matched()
         return moved
 
+    def _read_again(self) -> bool:
+        """What waits for an order and was read by another profile than its camera has now, or from damaged bytes."""
+        moved = False
+        for camera in self._config.cameras:
+            profile = self._profiles(camera.name)
+            for image in () if profile is None else self._journal.read_otherwise(camera.name, profile.digest):
+                outcome = self._read(image)
+                if outcome is None:
+                    continue
+                with self._journal.transaction():
+                    try:
+                        self._identified(image, *outcome)
+                    except StaleImage as stale:
+                        log.info("%s", stale)
+                        continue
+                moved = True
+        return moved
+
     def _late_order(self, image: ImageFile) -> bool:
         profile = self._profiles(image.camera)
         if profile is None or image.digest is None or not self._worklist.usable():
             return False
-        decision = self.decision(image, profile)
-        if not isinstance(decision, Matched):
-            return False
-        try:
-            self._journal.decide(image, decision, event=Event.REMATCH, why=f"a late order came; {_words(decision)}")
-        except StaleImage:
-            return False  # a person was quicker
+        with self._journal.transaction():
+            decision = self.decision(image, profile)
+            if not isinstance(decision, Matched):
+                return False
+            try:
+                self._journal.decide(image, decision, event=Event.REMATCH, why=f"a late order came; {_words(decision)}")
+            except StaleImage:
+                return False  # a person was quicker
         return True
 
-    def entries_changed(self, identifiers: list[str]) -> None:
-        """Entries are new, changed or withdrawn: look again at what was matched with them."""
-        for identifier in identifiers:
-            entry = self._worklist.orders.get(identifier)
-            if entry is None:
-                continue
-            if entry.standing in (Standing.CANCELLED, Standing.REPLACED):
-                for image in self._journal.on_entry(identifier, State.UPLOADED, State.DELIVERED):
-                    self._conditions.raise_("ORDER_WITHDRAWN_LATE", f"image {image.id}")
-            for image in self._journal.on_entry(identifier, State.MATCHED):
-                self._still_fits(image)
-        self.resynced.set()
-        self.woken.set()
-
-    def _still_fits(self, image: ImageFile) -> None:
-        """An order that was changed (a merged or corrected patient) may no longer be the image's."""
-        profile = self._profiles(image.camera)
-        if image.assigned_by is not None or profile is None or self._attempts.open_attempt(image.id) is not None:
-            return
-        decision = self.decision(image, profile)
-        if isinstance(decision, Matched) and decision.entry.id == image.entry:
-            return
-        with self._journal.transaction():
-            try:
-                if self._attempts.open_attempt(image.id) is None:
-                    unmatch(self._journal, image, "its order was changed and no longer fits")
-            except StaleImage as stale:
-                log.info("%s", stale)
-
-    def _unmatch_withdrawn(self) -> bool:
+    def _unmatch_unsure(self) -> bool:
+        """Images whose order was withdrawn, or is not what it was when it was chosen (a merged or corrected patient)."""
         moved = False
-        for image in self._journal.order_gone():
+        for image in self._journal.unsure_of_order():
             with self._journal.transaction():
                 try:
-                    if self._attempts.open_attempt(image.id) is not None:
-                        continue
-                    image = unmatch(self._journal, image, "its order was withdrawn")
+                    moved |= self._settle_order(image)
                 except StaleImage as stale:
                     log.info("%s", stale)
-                    continue
-            moved = True
-            if image.state is State.IDENTIFIED:
-                self._decide_known(image)
         return moved
+
+    def _settle_order(self, image: ImageFile) -> bool:
+        if self._attempts.open_attempt(image.id) is not None:
+            return False
+        entry = self._worklist.orders.get(image.entry or "")
+        sendable = (Standing.OPEN, Standing.COMPLETED) if image.assigned_by is not None else (Standing.OPEN,)
+        if entry is None or entry.standing not in sendable:
+            unmatch(self._journal, image, "its order was withdrawn")
+            return True
+        profile = self._profiles(image.camera)
+        if image.assigned_by is None and profile is not None:
+            if not self._worklist.usable():
+                return False
+            decision = self.decision(image, profile)
+            if isinstance(decision, Matched) and decision.entry.id == image.entry:
+                self._journal.note(image, entry=image.entry, eye=decision.eye)
+                self._on_matched()
+                return True
+        unmatch(self._journal, image, "its order was changed and no longer fits")
+        return True
 
     # ------------------------------------------------------------------ recovered images
 
@@ -324,7 +362,22 @@ class Decider:
         found = self._platform.find(image.digest)
         if isinstance(found, Postponed):
             self._ask_after = now + TICK
+            self._conditions.raise_(found.condition or "PLATFORM_UNREACHABLE", RECOVERY, found.detail)
+            return found
+        for code in ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE"):
+            self._conditions.clear(code, RECOVERY)
         return found
+
+    def _receipt_agrees(self, image: ImageFile, receipt: Receipt) -> bool:
+        """Whether an image says nothing against a receipt: another export of the same bytes may have earned it."""
+        theirs = {
+            "PatientID": receipt.patient_id,
+            "AccessionNumber": receipt.accession_number,
+            "ImageLaterality": receipt.eye,
+        }
+        return not any(
+            theirs.get(reading.key) and reading.value not in (theirs[reading.key], "U") for reading in image.readings
+        )
 
     def _already_there(self, image: ImageFile, receipt: Receipt) -> None:
         """The platform holds these bytes from before the journal was lost."""

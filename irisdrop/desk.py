@@ -46,6 +46,8 @@ def objections_of(
         modality=profile.modality if profile else None,
         shown=eye,
     )
+    if any(r.key == "ImageLaterality" and r.value not in (eye, "U") for r in image.readings):
+        found.append(Objection(Code.CONFLICTING_KEYS, "the image says another eye than the one that was chosen"))
     itself = conflict(image.readings, config.site.zone)
     if itself is not None:
         found.append(Objection(Code.CONFLICTING_KEYS, itself))

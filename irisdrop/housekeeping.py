@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from irisdrop.profiles.config import CameraSettings, Config
@@ -57,9 +57,16 @@ class Housekeeping:
         """Bytes go `keep` after every image that they belong to has ended, never before."""
         before = self._clock.now() - timedelta(seconds=self._config.spool.keep)
         for digest in list(self._spool.digests()):
-            images = self._journal.with_digest(digest)
-            if images and all(i.state in ENDED and self._journal.since(i.id) < before for i in images):
-                self._spool.drop(digest)
+            if not self._may_go(digest, before):
+                continue
+            with self._journal.transaction():
+                # Once more where nobody can settle the same bytes, or take an image back, before they are gone.
+                if self._may_go(digest, before):
+                    self._spool.drop(digest)
+
+    def _may_go(self, digest: str, before: datetime) -> bool:
+        images = self._journal.with_digest(digest)
+        return bool(images) and all(i.state in ENDED and self._journal.since(i.id) < before for i in images)
 
     def _after_delivery(self, camera: CameraSettings) -> None:
         wait = camera.after.delete_after or 0.0

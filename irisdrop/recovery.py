@@ -16,40 +16,56 @@ from irisdrop.vocabulary.states import State
 log = logging.getLogger(__name__)
 
 JOURNAL = "journal.db"
+ALWAYS_READ = 256 << 20  # bytes: a journal below it is read whole at every start (measured: 0.4 s for 100 MB)
 CLEAN = "clean"  # meta key: "yes" where the last run ended in order
 
 
 def open_journal(state: Path, clock: Clock) -> Journal:
     """The journal of a state folder; a damaged one is set aside, never deleted, and a new one is begun.
 
-    After a run that did not end in order every page is read first. What the new journal does not know yet is
+    Every page is read first; one of years, only after a run that did not end in order. What the new journal does not know yet is
     recovered from the spool by `recover`, and from the folders by the first scan.
     """
     path = state / JOURNAL
-    spooled = (state / "spool").exists()
-    lost = spooled and not path.exists()
+    if not path.exists():
+        set_aside(path, clock)  # a WAL without its journal would be read into the new one
+        return _begun(path, clock) if (state / "spool").exists() else Journal.open(path, clock)
     try:
         journal = Journal.open(path, clock)
         try:
-            if journal.meta(CLEAN) != "yes":
-                journal.database.check()
+            if journal.meta(CLEAN) != "yes" or path.stat().st_size < ALWAYS_READ:
+                journal.check()
         except Damaged:
             journal.close()
             raise
     except Damaged as damage:
         log.error("the journal is damaged (%s) and is set aside", damage)
         set_aside(path, clock)
-        journal = Journal.open(path, clock)
-        lost = True
-    if lost:
-        journal.set_meta("rebuilt", stamp(clock.now()))
+        return _begun(path, clock)
     return journal
+
+
+def _begun(path: Path, clock: Clock) -> Journal:
+    """A new journal in the place of a lost one; it takes that place only when it says so itself."""
+    draft = path.with_name(path.name + ".new")
+    for left in (draft, *companions(draft)):
+        left.unlink(missing_ok=True)
+    journal = Journal.open(draft, clock)
+    journal.set_meta("rebuilt", stamp(clock.now()))
+    journal.close()
+    draft.rename(path)
+    return Journal.open(path, clock)
+
+
+def companions(path: Path) -> tuple[Path, Path]:
+    """The files that SQLite keeps beside a database."""
+    return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
 
 
 def set_aside(path: Path, clock: Clock) -> None:
     """Rename a damaged journal with its companions, so that it can still be looked into."""
     suffix = f".damaged-{clock.now():%Y%m%dT%H%M%S%f}"
-    for part in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+    for part in (path, *companions(path)):
         if part.exists():
             part.rename(part.with_name(part.name + suffix))
 
@@ -64,7 +80,7 @@ def recover(journal: Journal, spool: Spool, conditions: Conditions) -> int:
             if origin.path in known:
                 continue
             size = spool.file(digest).stat().st_size
-            journal.recover(origin.camera, origin.path, origin.name, digest, size, origin.arrived)
+            journal.recover(origin.camera, origin.path, origin.name, digest, size, origin.arrived, live=origin.live)
             recovered += 1
     rebuilt = journal.meta("rebuilt")
     if rebuilt is not None:

@@ -11,6 +11,7 @@ from irisdrop.vocabulary.images import Reading
 
 FUTURE = timedelta(hours=1)  # a capture later than this after arrival can't be
 MOMENT = timedelta(microseconds=1)
+FIRST_YEAR, LAST_YEAR = 1902, 2999
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def capture(readings: Sequence[Reading], situation: Situation) -> Capture | None
         moment = datetime.combine(date.fromisoformat(day.value), time.fromisoformat(hour.value))
         return _span(moment, situation, f"{day.source} with {hour.source}")
     if day is not None:
-        midnight = datetime.combine(date.fromisoformat(day.value), time())
+        midnight = _within_calendar(datetime.combine(date.fromisoformat(day.value), time()))
         begin = _span(midnight, situation, day.source).begin
         end = _span(midnight + timedelta(days=1), situation, day.source).begin
         return Capture(begin, end, day.source)
@@ -76,19 +77,33 @@ def outside(taken: Capture | None, start: datetime | None, within: float | None)
     return f"it is scheduled {away} from when the image was taken"
 
 
-def local_date(stamp: str, zone: tzinfo) -> date:
-    """The day at the site of a date-time with or without offset."""
-    moment = datetime.fromisoformat(stamp)
-    return (moment.astimezone(zone) if moment.tzinfo else moment).date()
+def days(stamp: str, zone: tzinfo) -> set[str]:
+    """The days on which a date-time is, by its own clock and by the site's: a camera may write its names by either."""
+    moment = _within_calendar(datetime.fromisoformat(stamp))
+    return {
+        moment.date().isoformat(),
+        *(instant.astimezone(zone).date().isoformat() for instant in instants(moment, zone)),
+    }
+
+
+def instants(moment: datetime, zone: tzinfo) -> set[datetime]:
+    """The moment or, in the hour that a clock change repeats, the two moments in UTC that a stamp can mean."""
+    moment = _within_calendar(moment)
+    if moment.tzinfo is not None:
+        return {moment.astimezone(UTC)}
+    return {moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
 
 
 def _span(moment: datetime, situation: Situation, source: str) -> Capture:
-    if moment.tzinfo is not None:
-        instants = [moment]
-    else:
-        instants = [moment.replace(tzinfo=situation.zone, fold=fold) for fold in (0, 1)]
-    corrected = sorted(instant.astimezone(UTC) + situation.clock for instant in instants)
+    corrected = sorted(instant + situation.clock for instant in instants(moment, situation.zone))
     return Capture(corrected[0], corrected[-1] + MOMENT, source)
+
+
+def _within_calendar(moment: datetime) -> datetime:
+    """A year that no clock can be right in, moved to where Python and the C library can still count: it stays wrong."""
+    if FIRST_YEAR <= moment.year <= LAST_YEAR + 1:
+        return moment
+    return moment.replace(year=min(max(moment.year, FIRST_YEAR), LAST_YEAR), day=min(moment.day, 28))
 
 
 def _first(readings: Sequence[Reading], key: str) -> Reading | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from irisdrop.matching.capture import local_date
+from irisdrop.matching.capture import days, instants
 from irisdrop.matching.names import names_agree
 from irisdrop.vocabulary.images import Reading
 from irisdrop.vocabulary.keys import IDENTITY_KEYS
@@ -101,19 +101,14 @@ def _equal(key: str, one: str, other: str, zone: tzinfo) -> bool:
     if key == "PatientName":
         return names_agree(one, other)
     if key == "AcquisitionDateTime":
-        return _instant(one, zone) == _instant(other, zone)
+        return bool(instants(datetime.fromisoformat(one), zone) & instants(datetime.fromisoformat(other), zone))
     return one == other
-
-
-def _instant(stamp: str, zone: tzinfo) -> datetime:
-    moment = datetime.fromisoformat(stamp)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _stamps_conflict(readings: Sequence[Reading], zone: tzinfo) -> str | None:
     sound = [reading for reading in readings if reading.flaw is None]
     for stamped in (reading for reading in sound if reading.key == "AcquisitionDateTime"):
         for day in (reading for reading in sound if reading.key == "AcquisitionDate"):
-            if local_date(stamped.value, zone).isoformat() != day.value:
+            if day.value not in days(stamped.value, zone):
                 return f"the day of {stamped.source} is not that of {day.source}"
     return None

@@ -17,6 +17,8 @@ from irisdrop.vocabulary.images import Reading
 from irisdrop.vocabulary.orders import Standing, WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 
+# Passed over, they decide nothing; but somebody else's number or birthday is nothing that a camera invents.
+SOMEBODY = frozenset({"PatientID", "PatientBirthDate", "PatientName", "PatientSex", "IssuerOfPatientID"})
 ACQUISITION_KEYS = ("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime")
 
 
@@ -48,10 +50,8 @@ def match(
     case = _Case(ordered, profile, situation, among, taken, passed_over, key_set)
     trace += _told(case)
     candidates = _candidates(case)
-    if refusal is None and key_set is None:
-        refusal = (Code.NO_KEYS, "none of the profile's key sets is complete in what was read")
     if refusal is None:
-        refusal = _implausible(case) or _eyeless(case)
+        refusal = _keyless(case) or _implausible(case) or _eyeless(case) or _unknown(case)
     if refusal is not None:
         trace.append(f"refused before the worklist: {refusal[1]}")
         return _unmatched(case, refusal, candidates, trace)
@@ -71,7 +71,7 @@ def refusal_of(case: _Case, entry: WorklistEntry) -> Objection | None:
         entry,
         agree=case.profile.agree,
         modality=case.profile.modality,
-        passed_over=case.passed_over,
+        passed_over=case.passed_over - SOMEBODY,
     )
     away = outside(case.taken, entry.start, case.profile.within)
     if away is not None:
@@ -127,6 +127,19 @@ def _before_worklist(
     return None if differing is None else (Code.CONFLICTING_KEYS, differing)
 
 
+def _keyless(case: _Case) -> tuple[Code, str] | None:
+    if _deciding(case.readings, case.profile, frozenset()) is not None:
+        return None
+    return Code.NO_KEYS, "none of the profile's key sets is complete in what was read"
+
+
+def _unknown(case: _Case) -> tuple[Code, str] | None:
+    """Everything that could decide was passed over: the order that carries it may still come."""
+    if case.key_set is not None:
+        return None
+    return Code.NO_WORKLIST_ENTRY, f"no order has this {' or '.join(sorted(case.passed_over))}"
+
+
 def _implausible(case: _Case) -> tuple[Code, str] | None:
     why = None if case.taken is None else implausible(case.taken, case.situation, case.profile.oldest)
     return None if why is None else (Code.CLOCK_IMPLAUSIBLE, why)
@@ -143,7 +156,7 @@ def _passed_over(
     readings: tuple[Reading, ...], profile: DeviceProfile, entries: tuple[WorklistEntry, ...]
 ) -> frozenset[str]:
     """Keys marked `?` whose value no entry carries, open or closed: a camera invented it, and it says nothing."""
-    optional = {key for key_set in profile.match for key in key_set.optional}
+    optional = {key for key_set in profile.match for key in key_set.optional} & {r.key for r in readings}
     carried = {
         reading.key
         for reading in readings
@@ -210,7 +223,11 @@ def _under_two(case: _Case, entry: WorklistEntry) -> Objection | None:
     for reading in case.readings:
         if reading.key not in ("AccessionNumber", "StudyInstanceUID") or reading.key in case.passed_over:
             continue
-        if any(e.keys.get(reading.key) == reading.value and not same_patient(entry, e) for e in case.entries):
+        others = [e for e in case.entries if e.keys.get(reading.key) == reading.value and not same_patient(entry, e)]
+        # An order that was replaced because its patient was corrected leaves its numbers to the one in its place.
+        if entry.keys.get(reading.key) == reading.value:
+            others = [e for e in others if e.standing not in (Standing.CANCELLED, Standing.REPLACED)]
+        if any(not _elsewhere(case, other) for other in others):
             return Objection(Code.PATIENT_MISMATCH, f"{reading.key} of {reading.source} is another patient's")
     return None
 

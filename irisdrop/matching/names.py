@@ -9,6 +9,8 @@ nicknames, no phonetics.
 
 from __future__ import annotations
 
+import unicodedata
+
 from irisdrop.vocabulary.names import folded
 
 _TRANSLITERATED = str.maketrans(
@@ -28,7 +30,7 @@ def names_agree(one: str, other: str) -> bool:
 
 def _spellings(name: str) -> set[str]:
     # DICOM writes up to three groups of one name (alphabetic=ideographic=phonetic), PS3.5 6.2.1.
-    groups = [group for group in name.split("=") if group.strip(" ^")]
+    groups = [group for group in unicodedata.normalize("NFC", name).split("=") if group.strip(" ^")]
     spelled = {folded(_apostrophes(group)) for group in groups}
     return spelled | {folded(_apostrophes(group).translate(_TRANSLITERATED)) for group in groups}
 

@@ -15,6 +15,8 @@ from irisdrop.vocabulary.keys import IDENTITY_KEYS
 from irisdrop.vocabulary.orders import WorklistEntry
 
 SUBJECT = "worklist"
+PERSONAL = ("PatientBirthDate", "PatientName")
+AHEAD = timedelta(minutes=1)
 
 
 class Worklist:
@@ -47,7 +49,8 @@ class Worklist:
     def usable(self) -> bool:
         """Whether anything may be matched on the mirror: synced, and not older than `stale`."""
         synced = self.orders.synced()
-        return synced is not None and self._clock.now() - synced <= self._stale
+        # Synced in the future: the wall clock was set back, and nobody knows how old the mirror is.
+        return synced is not None and -AHEAD <= self._clock.now() - synced <= self._stale
 
     def tell_age(self) -> None:
         """Raise or clear the conditions about the mirror's age."""
@@ -74,11 +77,13 @@ class Worklist:
 def gather(orders: Orders, readings: Sequence[Reading], profile: DeviceProfile) -> list[WorklistEntry]:
     """Every entry, open or not, that carries a value of the image, and all that share an order number with those.
 
-    A birth date or a name is looked up only where no number can be: they alone hit too many.
+    A birth date or a name is looked up only where no number can be, or where they alone may decide: they hit many.
     """
     wanted = {key for key_set in profile.match for key in key_set.keys} | set(IDENTITY_KEYS)
     pairs = [(r.key, r.value) for r in readings if r.key in wanted and r.key in LOOKUP_KEYS and r.flaw is None]
-    numbers = [pair for pair in pairs if pair[0] not in ("PatientBirthDate", "PatientName")]
+    present = {key for key, _ in pairs}
+    bare = any(present.issuperset(key_set.keys) and set(key_set.keys) <= set(PERSONAL) for key_set in profile.match)
+    numbers = [pair for pair in pairs if bare or pair[0] not in PERSONAL]
     found = orders.find(numbers or pairs)
     orders_of_them = {
         ("AccessionNumber", entry.keys["AccessionNumber"]) for entry in found if entry.keys.get("AccessionNumber")

@@ -41,6 +41,7 @@ from irisdrop.vocabulary.states import Event, State
 log = logging.getLogger(__name__)
 
 PLATFORM = "platform"
+LONGEST_IDLE = 5.0  # seconds
 OUTAGE = ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE")
 
 
@@ -105,7 +106,10 @@ class Courier:
             return False
         image, attempt = taken
         try:
-            self._conclude(image, attempt, self._send(image, attempt))
+            answer = self._send(image, attempt)
+            # Its source may lie on a slow share: mended before the transaction that everybody else would wait for.
+            mended = isinstance(answer, Damaged) and self._spool.mend(image.digest or "")
+            self._conclude(image, attempt, answer, mended)
         finally:
             with self._choice:
                 self._busy.discard(image.id)
@@ -116,20 +120,21 @@ class Courier:
         for attempt in self.attempts.left_open():
             self._cut_off(attempt)
 
-    def _cut_off(self, attempt: Attempt) -> None:
+    def _cut_off(self, attempt: Attempt, **more: Any) -> None:
         with self._journal.transaction():
             self.attempts.end(attempt, "cut off: the platform is asked first")
             image = self._journal.get(attempt.image)
             if image.state is State.MATCHED:
-                self._journal.note(image, ask_first=1)
+                self._journal.note(image, ask_first=1, **more)
 
     def idle_seconds(self) -> float:
-        """How long there is nothing to do, at most a minute."""
+        """How long there is nothing to do; a person's order comes from another process, which can't wake anybody."""
         wait = max(self._gate.closed_until - self._clock.monotonic(), 0.0)
-        due = self.attempts.next_due()
-        if due is not None:
-            wait = max(wait, min((due - self._clock.now()).total_seconds(), 60.0))
-        return min(max(wait, 0.05), 60.0) if due is not None or wait else 60.0
+        with self._choice:
+            due = self.attempts.next_due(frozenset(self._busy))
+        if due is None:
+            return LONGEST_IDLE
+        return min(max(wait, (due - self._clock.now()).total_seconds(), 0.05), LONGEST_IDLE)
 
     def _work(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -162,9 +167,12 @@ class Courier:
                 # Nobody holds it, so an attempt without outcome is one that a failure of ours cut off.
                 left = self.attempts.open_attempt(image.id)
                 if left is not None:
-                    self._cut_off(left)
+                    # It may fail again, so it waits as after any other failure and the others go first.
+                    next_try = self._after(delay(image.tries, self._rng))
+                    self._cut_off(left, tries=image.tries + 1, next_try=next_try)
+                    continue
                 try:
-                    attempt = self.attempts.begin(self._journal.get(image.id))
+                    attempt = self.attempts.begin(image)
                 except StaleImage as stale:
                     log.info("image %s not sent: %s", image.id, stale)
                     self._stand_back(image)
@@ -183,7 +191,7 @@ class Courier:
 
     def _send(self, image: ImageFile, attempt: Attempt) -> Answer:
         assert image.digest is not None and image.size is not None
-        if image.ask_first and image.replaces is None:
+        if image.ask_first and self._parcel(image, attempt).replaces is None:
             found = self._platform.find(image.digest)
             if isinstance(found, Postponed):
                 return found
@@ -203,10 +211,11 @@ class Courier:
             eye=attempt.eye,
             taken=image.taken or image.arrived,
             keys=tuple(sorted(keys.items())),
-            replaces=image.replaces,
+            # Only a person may correct what the platform has already confirmed.
+            replaces=image.replaces if image.assigned_by is not None else None,
         )
 
-    def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer) -> None:
+    def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
         outcome = type(answer).__name__.lower()
         # The answer's detail may quote the platform, so it is for the history, not for the log.
         log.info("image %s %.8s: %s", image.id, image.digest, outcome)
@@ -222,10 +231,10 @@ class Courier:
                 case Postponed():
                     self._postpone(image, attempt, answer)
                 case Damaged(detail):
-                    self._mend(image, attempt, detail)
+                    self._damaged(image, attempt, detail, mended)
         if isinstance(answer, Confirmed | Refused | Withdrawn):
             self._reached()
-        if isinstance(answer, Withdrawn):
+        if isinstance(answer, Withdrawn | Damaged):
             self._on_unmatched()
 
     def _refuse(self, image: ImageFile, attempt: Attempt, code: Code, detail: str, receipt: Receipt | None) -> None:
@@ -253,13 +262,16 @@ class Courier:
                 self._gate.was_closed = True
         self._conditions.raise_(answer.condition or "PLATFORM_UNREACHABLE", PLATFORM, answer.detail)
 
-    def _mend(self, image: ImageFile, attempt: Attempt, detail: str) -> None:
+    def _damaged(self, image: ImageFile, attempt: Attempt, detail: str, mended: bool) -> None:
+        """Mended bytes are read again: what was matched may have been read from the damaged ones."""
         self.attempts.end(attempt, f"spool damaged: {detail}")
-        assert image.digest is not None
-        if self._spool.mend(image.digest):
-            self._journal.note(image, next_try=None)
-        else:
+        if not mended:
             self._journal.refuse(image, Code.UNREADABLE, "its bytes in the spool are damaged and its source is gone")
+        elif image.assigned_by is not None:
+            next_try = self._after(delay(image.tries, self._rng))
+            self._journal.note(image, next_try=next_try, tries=image.tries + 1)
+        else:
+            unmatch(self._journal, image, "its bytes were damaged and are mended from the source", profile=None)
 
     def _reached(self) -> None:
         """The platform decides about images again: whoever waited for it need not any longer."""
@@ -283,9 +295,9 @@ def earlier(parcel: Parcel, receipt: Receipt) -> Answer:
     return judge(parcel, receipt)
 
 
-def unmatch(journal: Journal, image: ImageFile, why: str) -> ImageFile:
+def unmatch(journal: Journal, image: ImageFile, why: str, **more: Any) -> ImageFile:
     """The order is gone: the agent's own match is decided again, a person's goes back to a person."""
-    cleared: dict[str, Any] = {"entry": None, "eye": None, "next_try": None}
+    cleared: dict[str, Any] = {"entry": None, "eye": None, "next_try": None, **more}
     if image.assigned_by is not None:
         return journal.refuse(image, Code.ORDER_WITHDRAWN, why, **cleared)
     return journal.move(image, Event.UNMATCH, AGENT, why, **cleared)

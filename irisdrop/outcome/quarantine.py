@@ -32,7 +32,10 @@ Objections = Callable[[ImageFile, WorklistEntry, str], Sequence[Contradiction]]
 
 
 class Quarantine:
-    """Assign, release, discard, undo and recall. `objections` says what an image says against an order for an eye."""
+    """Assign, release, discard, undo and recall. `objections` says what an image says against an order for an eye.
+
+    `version`, where given, is that of the image that the person saw: Foreseen where it changed since.
+    """
 
     def __init__(
         self, journal: Journal, orders: Orders, spool: Spool, clock: Clock, objections: Objections, undo: float
@@ -46,16 +49,25 @@ class Quarantine:
         self._attempts = Attempts(journal, clock)
 
     def assign(
-        self, number: int, entry: str, *, by: str, eye: str | None = None, despite: Sequence[Code] = (), why: str = ""
+        self,
+        number: int,
+        entry: str,
+        *,
+        by: str,
+        eye: str | None = None,
+        despite: Sequence[Code] = (),
+        why: str = "",
+        version: int | None = None,
     ) -> ImageFile:
         """QUARANTINED → MATCHED with a person's order and eye; not sent before `undo` is over.
 
         Every check is made again in the commit. Raises Foreseen for each one that `despite` does not name.
         """
         with self._journal.transaction():
-            image = self._in(number, State.QUARANTINED)
+            image = self._in(number, version, State.QUARANTINED)
             order = self._assignable(image, entry)
-            chosen = eye or (image.eye if image.eye in ("R", "L", "B") else None) or _eye_read(image)
+            # Never the eye of an earlier assignment: that may be what was taken back.
+            chosen = eye or _eye_read(image)
             if chosen is None:
                 raise Foreseen(
                     "EYE_NEEDED", f"Image {number} does not say which eye it shows.", "add --eye R or --eye L."
@@ -79,30 +91,30 @@ class Quarantine:
                 taken=stamp(image.taken or image.arrived),
             )
 
-    def release(self, number: int, *, by: str, why: str = "released") -> ImageFile:
+    def release(self, number: int, *, by: str, why: str = "released", version: int | None = None) -> ImageFile:
         """Back to the start, to be read and decided again; one that was never spooled is looked at again."""
         with self._journal.transaction():
-            image = self._in(number, State.QUARANTINED)
+            image = self._in(number, version, State.QUARANTINED)
             if image.reason is Code.RECEIPT_MISMATCH:
                 raise Foreseen(
                     "NOT_RELEASABLE",
                     f"The platform confirmed image {number} for another order, patient or eye.",
                     "call the platform's integration administrator; then discard the image or assign it.",
                 )
-            cleared = {"reason": None, "detail": None, "entry": None, "assigned_by": None, "not_before": None}
+            cleared = dict.fromkeys(("reason", "detail", "entry", "eye", "assigned_by", "not_before", "replaces"))
             if image.digest is None or not self._spool.holds(image.digest):
                 return self._journal.move(image, Event.RELOOK, by, why, digest=None, size=None, **cleared)
             return self._journal.move(image, Event.RELEASE, by, why, **cleared)
 
-    def discard(self, number: int, *, by: str, why: str) -> ImageFile:
+    def discard(self, number: int, *, by: str, why: str, version: int | None = None) -> ImageFile:
         """It will never be delivered; the bytes stay in the spool for `keep`."""
         with self._journal.transaction():
-            return self._journal.move(self._in(number, State.QUARANTINED), Event.DISCARD, by, why)
+            return self._journal.move(self._in(number, version, State.QUARANTINED), Event.DISCARD, by, why)
 
-    def undo(self, number: int, *, by: str) -> ImageFile:
+    def undo(self, number: int, *, by: str, version: int | None = None) -> ImageFile:
         """Take back an assignment that has not been sent, or a discard."""
         with self._journal.transaction():
-            image = self._in(number, State.MATCHED, State.DISCARDED)
+            image = self._in(number, version, State.MATCHED, State.DISCARDED)
             if image.state is State.MATCHED and image.assigned_by is None:
                 raise Foreseen(
                     "NOT_ASSIGNED", f"Image {number} was matched by irisdrop itself.", "wait for its receipt."
@@ -112,14 +124,13 @@ class Quarantine:
                     "BEING_SENT", f"Image {number} is being sent right now.", "recall it when it is delivered."
                 )
             reason = image.reason or Code.NO_WORKLIST_ENTRY
-            return self._journal.move(
-                image, Event.UNDO, by, "taken back", reason=reason, entry=None, assigned_by=None, not_before=None
-            )
+            cleared = dict.fromkeys(("entry", "eye", "assigned_by", "not_before", "next_try"))
+            return self._journal.move(image, Event.UNDO, by, "taken back", reason=reason, **cleared)
 
-    def recall(self, number: int, *, by: str, why: str) -> ImageFile:
+    def recall(self, number: int, *, by: str, why: str, version: int | None = None) -> ImageFile:
         """DELIVERED → QUARANTINED: the next assignment replaces the receipt (`If-Match`)."""
         with self._journal.transaction():
-            image = self._in(number, State.DELIVERED)
+            image = self._in(number, version, State.DELIVERED)
             receipt = self._attempts.receipt(number)
             return self._journal.move(
                 image,
@@ -132,7 +143,7 @@ class Quarantine:
                 assigned_by=None,
             )
 
-    def _in(self, number: int, *states: State) -> ImageFile:
+    def _in(self, number: int, version: int | None, *states: State) -> ImageFile:
         try:
             image = self._journal.get(number)
         except KeyError:
@@ -143,6 +154,8 @@ class Quarantine:
                 f"Image {number} is {image.state}, so this can't be done.",
                 f"this needs an image that is {' or '.join(states)}.",
             )
+        if version is not None and version != image.version:
+            raise Foreseen("CHANGED", f"Image {number} changed since you looked at it.", "look at it again.")
         return image
 
     def _assignable(self, image: ImageFile, entry: str) -> WorklistEntry:

@@ -34,13 +34,17 @@ class Attempts:
         )
         return [image for image in map(as_image, rows) if image.id not in busy][:limit]
 
-    def next_due(self) -> datetime | None:
-        """When the next MATCHED image that waits may be sent."""
+    def next_due(self, busy: frozenset[int] = frozenset()) -> datetime | None:
+        """When the next MATCHED image may be sent, without those in `busy`; None where there is none."""
+        marks = ",".join("?" * len(busy))
         row = self._db.row(
-            "SELECT min(max(coalesce(not_before, ''), coalesce(next_try, ''))) AS at FROM images WHERE state = ?",
-            (State.MATCHED,),
+            "SELECT count(*) AS n, min(max(coalesce(not_before, ''), coalesce(next_try, ''))) AS at FROM images "
+            f"WHERE state = ? AND id NOT IN ({marks})",
+            (State.MATCHED, *busy),
         )
-        return moment(row["at"]) if row is not None and row["at"] else None
+        if row is None or row["n"] == 0:
+            return None
+        return moment(row["at"]) if row["at"] else self._clock.now()
 
     def begin(self, image: ImageFile) -> Attempt:
         """Open an attempt, in a commit that checks the image's version and its order; raises StaleImage."""
@@ -50,11 +54,8 @@ class Attempts:
                 raise StaleImage(f"image {image.id} changed before it was sent")
             if self.open_attempt(image.id) is not None:
                 raise StaleImage(f"image {image.id} is being sent already")
-            standing = self._db.row("SELECT standing FROM entries WHERE id = ?", (now.entry,))
-            # A person may still add an image to an order that is completed; the agent may not.
-            sendable = ("open", "completed") if now.assigned_by is not None else ("open",)
-            if standing is not None and standing["standing"] not in sendable:
-                raise StaleImage(f"the order of image {image.id} was withdrawn")
+            if self._journal.order_unsure(image.id):
+                raise StaleImage(f"the order of image {image.id} was withdrawn or changed")
             cursor = self._db.execute(
                 "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?)",
                 (image.id, now.entry, now.eye, stamp(self._clock.now())),
@@ -93,7 +94,7 @@ class Attempts:
             )
             if image.state is State.MATCHED:
                 image = self._journal.move(image, Event.UPLOAD, AGENT, "the platform holds the bytes")
-            changes: dict[str, Any] = {"receipt": receipt.id, "next_try": None, "ask_first": 0}
+            changes: dict[str, Any] = {"receipt": receipt.id, "next_try": None, "ask_first": 0, "replaces": None}
             return self._journal.move(image, Event.CONFIRM, AGENT, why, **changes)
 
     def receipt(self, image: int) -> Receipt | None:

@@ -44,12 +44,12 @@ def image(row: sqlite3.Row) -> ImageFile:
 
 def plain_readings(readings: tuple[Reading, ...]) -> str:
     """Readings as JSON, in the order in which they were read."""
-    return json.dumps([[r.key, r.value, r.raw, r.source, r.flaw] for r in readings], ensure_ascii=False)
+    return json.dumps([[r.key, r.value, r.raw, r.source, r.flaw] for r in readings])
 
 
 def plain_decision(decision: Decision) -> str:
     """A decision with its whole trace, as JSON for `explain`, the page and the journal."""
-    return json.dumps(decision_as_dict(decision), ensure_ascii=False)
+    return json.dumps(decision_as_dict(decision))
 
 
 def decision_as_dict(decision: Decision) -> dict[str, Any]:

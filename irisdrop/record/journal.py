@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from irisdrop.record.database import Database
+from irisdrop.record.database import Damaged, Database
 from irisdrop.record.images import image as as_image
 from irisdrop.record.images import plain_decision, plain_readings
 from irisdrop.record.known import Fingerprint, Known, Standing
@@ -22,6 +22,12 @@ from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State, after
 
 AGENT = "irisdrop"
+
+# A person may have given an image to a completed order on purpose.
+_UNSURE = (
+    "FROM images i LEFT JOIN entries e ON e.id = i.entry WHERE (e.id IS NULL OR e.change IS NOT i.entry_change "
+    "OR (e.standing <> 'open' AND NOT (i.assigned_by IS NOT NULL AND e.standing = 'completed')))"
+)
 
 
 class StaleImage(Exception):
@@ -78,6 +84,22 @@ class Journal:
     def transaction(self) -> AbstractContextManager[None]:
         """Several moves in one commit."""
         return self._db.transaction()
+
+    def check(self) -> None:
+        """Read every page and look at every image's row; raises Damaged where either is not sound."""
+        self._db.check()
+        states = ",".join(f"'{state}'" for state in State)
+        codes = ",".join(f"'{code}'" for code in Code)
+        # A flipped bit inside a value leaves the pages sound; what no code of ours can have written is damage too.
+        unsound = self._db.row(
+            f"SELECT 1 FROM images WHERE state NOT IN ({states}) OR NOT json_valid(readings) "
+            f"OR (reason IS NOT NULL AND reason NOT IN ({codes})) "
+            "OR (digest IS NOT NULL AND (length(digest) <> 64 OR digest GLOB '*[^0-9a-f]*')) "
+            "OR (digest IS NULL AND state IN ('SETTLED','IDENTIFIED','MATCHED','UPLOADED','DELIVERED','DUPLICATE')) "
+            "LIMIT 1"
+        )
+        if unsound is not None:
+            raise Damaged("a row holds what was never written")
 
     def close(self) -> None:
         """Close the file."""
@@ -156,12 +178,14 @@ class Journal:
         rows = self._db.rows("SELECT path FROM images WHERE state = ? AND camera = ?", (State.SEEN, camera))
         return [unpacked(row["path"]) for row in rows]
 
-    def recover(self, camera: str, path: str, name: str, digest: str, size: int, arrived: datetime) -> ImageFile:
+    def recover(
+        self, camera: str, path: str, name: str, digest: str, size: int, arrived: datetime, *, live: bool
+    ) -> ImageFile:
         """An image whose bytes the spool has and the journal does not: the platform is asked before it is sent."""
         with self._db.transaction():
             waiting = [image for image in self.at_path(path) if image.state is State.SEEN and image.camera == camera]
             arrival = Arrival(camera, "", name, path, Fingerprint(size, 0, 0, 0))
-            image = waiting[-1] if waiting else self._insert(arrival, arrived, live=False, name=name)
+            image = waiting[-1] if waiting else self._insert(arrival, arrived, live, name=name)
             return self.move(image, Event.SETTLE, AGENT, "found in the spool", digest=digest, size=size, ask_first=1)
 
     # ------------------------------------------------------------------ moves
@@ -254,16 +278,50 @@ class Journal:
         )
         return [as_image(row) for row in rows]
 
-    def order_gone(self) -> list[ImageFile]:
-        """MATCHED images whose order is no longer open, and of which no attempt is on its way.
-
-        A person may have given an image to a completed order on purpose.
-        """
+    def unsure_of_order(self) -> list[ImageFile]:
+        """MATCHED images whose order is no longer open, or not what it was when it was chosen, and of which no attempt
+        is on its way."""
         rows = self._db.rows(
-            "SELECT i.* FROM images i JOIN entries e ON e.id = i.entry WHERE i.state = ? AND e.standing <> 'open' "
-            "AND NOT (i.assigned_by IS NOT NULL AND e.standing = 'completed') "
+            f"SELECT i.* {_UNSURE} AND i.state = ? "
             "AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.image = i.id AND a.ended IS NULL)",
             (State.MATCHED,),
+        )
+        return [as_image(row) for row in rows]
+
+    def order_unsure(self, number: int) -> bool:
+        """Whether the order of one image is withdrawn, changed since it was chosen, or of a source not heard yet.
+
+        The same id may be another order at another source, so nothing is sent before its first answer.
+        """
+        if self.meta("worklist.synced") is None:
+            return True
+        return self._db.row(f"SELECT 1 {_UNSURE} AND i.id = ?", (number,)) is not None
+
+    def undecided(self) -> list[ImageFile]:
+        """IDENTIFIED images that wait for nothing: their order was withdrawn, and nobody has decided again."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE state = ? AND patience_until IS NULL ORDER BY id", (State.IDENTIFIED,)
+        )
+        return [as_image(row) for row in rows]
+
+    def waits(self, number: int) -> bool:
+        """Whether an image waits for a late order."""
+        return self._db.row("SELECT 1 FROM images WHERE id = ? AND patience_until IS NOT NULL", (number,)) is not None
+
+    def read_otherwise(self, camera: str, profile: str) -> list[ImageFile]:
+        """IDENTIFIED images of a camera that were read by another profile than `profile`."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE state = ? AND camera = ? AND profile IS NOT ? ORDER BY id",
+            (State.IDENTIFIED, camera, profile),
+        )
+        return [as_image(row) for row in rows]
+
+    def withdrawn_late(self, since: int) -> list[ImageFile]:
+        """Images whose order was cancelled or replaced, by an answer after number `since`, when they had been sent."""
+        rows = self._db.rows(
+            "SELECT i.* FROM entries e JOIN images i ON i.entry = e.id WHERE e.change > ? "
+            "AND e.standing IN ('cancelled', 'replaced') AND i.state IN (?, ?)",
+            (since, State.UPLOADED, State.DELIVERED),
         )
         return [as_image(row) for row in rows]
 
@@ -390,6 +448,8 @@ class Journal:
         if state is image.state and "changed" not in changes:
             del columns["changed"]
         assignments = ", ".join(f"{name} = :{name}" for name in columns)
+        if "entry" in columns:
+            assignments += ", entry_change = (SELECT change FROM entries WHERE id = :entry)"
         cursor = self._db.execute(
             f"UPDATE images SET version = version + 1, {assignments} WHERE id = :_id AND version = :_version",
             {**columns, "_id": image.id, "_version": image.version},

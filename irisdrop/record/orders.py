@@ -32,8 +32,9 @@ class Orders:
     def __init__(self, database: Database, clock: Clock, stale: float = 900.0) -> None:
         self._db = database
         self._clock = clock
-        with database.transaction():
-            self._remember("worklist.stale", str(stale))
+        if self._recall("worklist.stale") != str(stale):
+            with database.transaction():
+                self._remember("worklist.stale", str(stale))
 
     def apply(self, changes: WorklistChanges) -> list[str]:
         """Take over one answer of the source in one commit; returns the ids whose entry is new or differs.
@@ -47,10 +48,10 @@ class Orders:
                 if self._put(entry, sync):
                     changed.append(entry.id)
             for withdrawal in changes.withdrawn:
-                changed += self._withdraw([withdrawal.id], withdrawal.why)
+                changed += self._withdraw([withdrawal.id], withdrawal.why, sync)
             if changes.full:
                 gone = self._db.rows("SELECT id FROM entries WHERE standing = 'open' AND sync < ?", (sync,))
-                changed += self._withdraw([row["id"] for row in gone], Standing.COMPLETED)
+                changed += self._withdraw([row["id"] for row in gone], Standing.COMPLETED, sync)
             self._remember("worklist.cursor", changes.cursor or "")
             self._note_sync()
         return changed
@@ -58,13 +59,19 @@ class Orders:
     def withdraw(self, identifier: str, why: Standing) -> None:
         """What the platform said about one order before the source did."""
         with self._db.transaction():
-            self._withdraw([identifier], why)
+            self._withdraw([identifier], why, self._next_sync())
+
+    def last_change(self) -> int:
+        """The number of the last answer that changed anything: whoever decided by an earlier one decides again."""
+        row = self._db.row("SELECT coalesce(max(change), 0) AS n FROM entries")
+        assert row is not None
+        return int(row["n"])
 
     def find(self, pairs: Iterable[tuple[str, str]]) -> list[WorklistEntry]:
         """Every entry, open or not, that carries any of the (key, value) pairs."""
         numbers: dict[int, None] = {}
         for key, value in pairs:
-            value = folded(value) if key == "PatientName" else value
+            value = _lookup(key, value)
             for row in self._db.rows("SELECT number FROM entry_keys WHERE key = ? AND value = ?", (key, value)):
                 numbers[row["number"]] = None
         found = []
@@ -120,14 +127,20 @@ class Orders:
         return fresh_seconds(self._db, self._clock.now())
 
     def standing_since(self, source: str) -> None:
-        """Another source than before: its cursor means nothing here, so the next answer is a full list."""
-        if self._recall("worklist.source") != source:
-            with self._db.transaction():
-                self._remember("worklist.source", source)
-                self._remember("worklist.cursor", "")
+        """Another source than before: its cursor and its orders mean nothing here, so nothing is matched or sent until
+        its first answer, which is a full list."""
+        before = self._recall("worklist.source")
+        if before == source:
+            return
+        with self._db.transaction():
+            self._remember("worklist.source", source)
+            self._remember("worklist.cursor", "")
+            if before is not None:
+                self._remember("worklist.fresh", str(self.fresh_seconds()))
+                self._db.execute("DELETE FROM meta WHERE key = 'worklist.synced'")
 
     def _put(self, entry: WorklistEntry, sync: int) -> bool:
-        keys = json.dumps(dict(sorted(entry.keys.items())), ensure_ascii=False)
+        keys = json.dumps(dict(sorted(entry.keys.items())))
         start = None if entry.start is None else stamp(entry.start)
         row = self._db.row("SELECT * FROM entries WHERE id = ?", (entry.id,))
         new = (keys, start, entry.site, entry.single_eye, entry.standing.value)
@@ -137,30 +150,27 @@ class Orders:
                 return False
             number = row["number"]
             self._db.execute(
-                "UPDATE entries SET keys=?, start=?, site=?, single_eye=?, standing=?, sync=? WHERE number = ?",
-                (*new, sync, number),
+                "UPDATE entries SET keys=?, start=?, site=?, single_eye=?, standing=?, sync=?, change=? WHERE number = ?",
+                (*new, sync, sync, number),
             )
             self._db.execute("DELETE FROM entry_keys WHERE number = ?", (number,))
         else:
             number = self._db.execute(
-                "INSERT INTO entries (id, keys, start, site, single_eye, standing, sync) VALUES (?,?,?,?,?,?,?)",
-                (entry.id, *new, sync),
+                "INSERT INTO entries (id, keys, start, site, single_eye, standing, sync, change) VALUES (?,?,?,?,?,?,?,?)",
+                (entry.id, *new, sync, sync),
             ).lastrowid
         self._db.executemany(
             "INSERT OR IGNORE INTO entry_keys VALUES (?, ?, ?)",
-            [
-                (key, folded(entry.keys[key]) if key == "PatientName" else entry.keys[key], number)
-                for key in LOOKUP_KEYS
-                if entry.keys.get(key)
-            ],
+            [(key, _lookup(key, entry.keys[key]), number) for key in LOOKUP_KEYS if entry.keys.get(key)],
         )
         return True
 
-    def _withdraw(self, identifiers: list[str], why: Standing) -> list[str]:
+    def _withdraw(self, identifiers: list[str], why: Standing, sync: int) -> list[str]:
         changed = []
         for identifier in identifiers:
             cursor = self._db.execute(
-                "UPDATE entries SET standing = ? WHERE id = ? AND standing <> ?", (why, identifier, why)
+                "UPDATE entries SET standing = ?, change = ? WHERE id = ? AND standing <> ?",
+                (why, sync, identifier, why),
             )
             if cursor.rowcount:
                 changed.append(identifier)
@@ -196,6 +206,11 @@ def fresh_seconds(database: Database, now: datetime) -> float:
     # A wall clock that was set back adds nothing; one that was set forward adds at most `stale`.
     since = (now - moment(facts["worklist.synced"])).total_seconds()
     return before + min(max(since, 0.0), float(facts.get("worklist.stale", 900.0)))
+
+
+def _lookup(key: str, value: str) -> str:
+    text = folded(value) if key == "PatientName" else value
+    return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate can't be asked for otherwise
 
 
 def _entry(row: sqlite3.Row) -> WorklistEntry:

@@ -32,6 +32,7 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
             detail TEXT,
             decision TEXT,
             entry TEXT,
+            entry_change INTEGER,           -- entries.change when the order was given: it is sent to that order only
             eye TEXT,
             taken TEXT,
             recency TEXT NOT NULL,          -- taken, else arrived: the newest exam goes first
@@ -120,8 +121,10 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
             site TEXT,
             single_eye TEXT,
             standing TEXT NOT NULL,
-            sync INTEGER NOT NULL
+            sync INTEGER NOT NULL,          -- number of the last answer that named it
+            change INTEGER NOT NULL         -- number of the last answer that changed it
         ) STRICT;
+        CREATE INDEX entries_by_change ON entries (change);
         CREATE INDEX entries_by_start ON entries (start) WHERE standing = 'open';
         CREATE TABLE entry_keys (key TEXT NOT NULL, value TEXT NOT NULL, number INTEGER NOT NULL,
                                  PRIMARY KEY (key, value, number)) STRICT, WITHOUT ROWID;
