@@ -1,0 +1,225 @@
+"""Events are a hint: what becomes of a file when they are late, lost, or never come."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from irisdrop.arrival import mode as modes
+from irisdrop.arrival import supervision as supervising
+from irisdrop.arrival import watch as watching
+from irisdrop.arrival.mode import Mode, Way
+from irisdrop.arrival.watch import Watch
+from irisdrop.vocabulary.states import State
+
+
+def watched(site):
+    lookout = site.watch()
+    site.wait(lambda: lookout.watching)
+    return lookout
+
+
+@pytest.fixture
+def seldom(site):
+    """A site whose scans are so rare that only events can be quick."""
+    site.camera = replace(site.camera, rescan=60.0)
+    return site
+
+
+def test_an_event_is_enough(seldom, picture) -> None:
+    watched(seldom)
+    seldom.drop("a.jpg", picture(b"a"))
+    seldom.wait_settled(1, 5)
+
+
+def test_events_of_reading_are_not_asked_for(tmp_path) -> None:
+    """Our own reading of each file must not wake us again."""
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    woken = threading.Event()
+    watch = Watch(str(tmp_path), woken.set)
+    watch.arm()
+    for _ in range(20):
+        (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(b"x")
+    assert woken.wait(5)
+    hints = watch.drain()
+    assert hints.files == {str(tmp_path / "b.jpg")}
+    watch.disarm()
+
+
+def test_a_watcher_that_died_is_started_again_and_misses_nothing(seldom, picture) -> None:
+    """watchdog#1065: the polling watcher dies when the share drops."""
+    lookout = watched(seldom)
+    observer = lookout._supervision._watch._observer
+    assert observer is not None
+    for emitter in observer.emitters:
+        emitter.stop()
+        emitter.join(5)
+    seldom.drop("a.jpg", picture(b"a"))
+    seldom.wait_settled(1, 10)
+    assert seldom.told("WATCHER_RESTARTED") == ["room-2"]
+    seldom.drop("b.jpg", picture(b"b"))
+    seldom.wait_settled(2, 5)
+
+
+def test_a_folder_that_is_removed_and_made_again_is_watched_again(seldom, picture) -> None:
+    lookout = watched(seldom)
+    seldom.exports.rmdir()
+    seldom.exports.mkdir()
+    seldom.wait(lambda: lookout._supervision._watch.sound() and lookout.watching)
+    seldom.drop("a.jpg", picture(b"a"))
+    seldom.wait_settled(1, 10)
+    seldom.drop("b.jpg", picture(b"b"))
+    seldom.wait_settled(2, 5)
+
+
+def test_a_folder_that_another_took_the_place_of_is_watched_again(seldom, picture) -> None:
+    lookout = watched(seldom)
+    before = lookout._supervision._armed_on
+    seldom.exports.rename(seldom.exports.with_name("archive"))
+    seldom.exports.mkdir()
+    seldom.wait(lambda: lookout._supervision._armed_on not in ("", before))
+    seldom.drop("a.jpg", picture(b"a"))
+    seldom.wait_settled(1, 10)
+
+
+def test_more_hints_than_are_worth_following_become_one_scan(seldom, picture, monkeypatch) -> None:
+    monkeypatch.setattr(watching, "MOST_HINTS", 5)
+    watched(seldom)
+    for number in range(200):
+        seldom.drop(f"{number}.jpg", picture(str(number).encode(), 300))
+    seldom.wait_settled(200, 20)
+
+
+BURST = """
+import os, sys
+folder, count = sys.argv[1], int(sys.argv[2])
+os.mkdir(folder)
+for number in range(count):
+    with open(f"{folder}/{number}.txt", "wb"):
+        pass
+    if number % 3000 == 0:
+        with open(f"{folder}/{number}.jpg", "wb") as file:
+            file.write(sys.stdin.buffer.read(0) or open(sys.argv[3], "rb").read() + str(number).encode())
+"""
+
+
+def test_a_burst_of_sixty_thousand_files_strands_none(site, picture, tmp_path) -> None:
+    """watchdog#391, libuv#626, paperless-ngx#13011: the queue of events overflows, and the scan finds the rest."""
+    watched(site)
+    sample = tmp_path / "sample"
+    sample.write_bytes(picture(b"burst"))
+    command = [sys.executable, "-c", BURST, str(site.exports / "burst"), "60000", str(sample)]
+    subprocess.run(command, check=True)
+    site.wait_settled(20, 60)
+    assert len(site.images()) == 20
+
+
+def test_a_network_file_system_is_polled_and_says_so(site, picture, monkeypatch) -> None:
+    """paperless-ngx#1975: no events on SMB."""
+    monkeypatch.setattr(modes, "network_file_system", lambda _: "cifs")
+    lookout = watched(site)
+    assert lookout._supervision.mode.way is Way.POLL
+    assert not lookout._supervision._watch.armed
+    assert site.told("FOLDER_POLLED") == ["room-2"]
+    site.drop("a.jpg", picture(b"a"))
+    (image,) = site.wait_settled(1)
+    assert image.live
+
+
+def test_a_folder_whose_events_never_come_is_polled_after_the_probe(site, picture, monkeypatch) -> None:
+    monkeypatch.setattr(supervising, "PROBE_WAIT", 0.2)
+    monkeypatch.setattr(Watch, "_take", lambda *_: None)
+    lookout = watched(site)
+    site.wait(lambda: lookout._supervision.mode.way is Way.POLL)
+    assert "file of our own" in lookout._supervision.mode.why
+    site.drop("a.jpg", picture(b"a"))
+    site.wait_settled(1)
+
+
+def test_a_local_folder_is_proven_by_the_probe_which_leaves_nothing(site) -> None:
+    lookout = watched(site)
+    site.wait(lambda: lookout._supervision.mode.way is Way.EVENTS)
+    assert site.told("FOLDER_POLLED") == []
+    assert list(site.exports.iterdir()) == []
+
+
+def test_where_we_may_not_write_events_are_used_but_not_relied_on(site, picture, monkeypatch) -> None:
+    monkeypatch.setattr(supervising, "probe", lambda _: None)
+    lookout = watched(site)
+    assert lookout._supervision.mode.way is Way.UNPROVEN
+    assert site.told("FOLDER_POLLED") == ["room-2"]
+    site.drop("a.jpg", picture(b"a"))
+    site.wait_settled(1)
+    site.wait(lambda: lookout._supervision.mode.way is Way.EVENTS and not site.told("FOLDER_POLLED"))
+
+
+def test_events_that_stay_out_again_and_again_end_in_polling(site, picture, monkeypatch) -> None:
+    site.camera = replace(site.camera, rescan=0.1)
+    lookout = watched(site)
+    site.wait(lambda: lookout._supervision.mode.way is Way.EVENTS)
+    monkeypatch.setattr(Watch, "_take", lambda *_: None)
+    lookout._supervision._watch.disarm()
+    lookout._supervision._chosen = Mode(Way.EVENTS, "as if it had been proven")
+    for number in range(40):
+        site.drop(f"{number}.jpg", picture(str(number).encode()))
+        site.wait_settled(number + 1)
+        if lookout._supervision.mode.way is Way.POLL:
+            break
+    assert lookout._supervision.mode == Mode(Way.POLL, "events stay out")
+
+
+def test_no_more_watches_means_polling(site, picture, monkeypatch) -> None:
+    """maestral#75: the inotify limit."""
+
+    def arm(_: Watch) -> None:
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr(Watch, "arm", arm)
+    watched(site)
+    assert site.told("FOLDER_POLLED") == ["room-2"]
+    site.drop("a.jpg", picture(b"a"))
+    site.wait_settled(1)
+
+
+def test_an_image_in_a_profile_that_takes_every_name_is_not_the_probe(site) -> None:
+    taken = []
+
+    class Everything:
+        settle, give_up = site.profile.settle, site.profile.give_up
+        done = None
+
+        def takes(self, name: str) -> bool:
+            taken.append(name)
+            return True
+
+        def done_name(self, _: str) -> None:
+            return None
+
+    site.profile = Everything()
+    watched(site)
+    site.drop("anything", b"text")
+    site.wait_settled(1)
+    assert [image.name for image in site.images()] == ["anything"]
+
+
+@pytest.mark.parametrize(
+    ("way", "wanted", "seconds"),
+    [(Way.EVENTS, None, 30.0), (Way.POLL, None, 5.0), (Way.UNPROVEN, None, 5.0), (Way.EVENTS, 7.0, 7.0)],
+)
+def test_how_often_it_is_scanned_follows_from_how_it_is_watched(way, wanted, seconds) -> None:
+    assert Mode(way, "").rescan(wanted) == seconds
+
+
+def test_files_that_come_while_the_first_scan_is_under_way_are_not_lost(site, picture) -> None:
+    for number in range(300):
+        site.drop(f"a/{number}.jpg", picture(str(number).encode(), 300))
+    site.watch()
+    for number in range(300):
+        site.drop(f"b/{number}.jpg", picture(b"b" + str(number).encode(), 300))
+    site.wait_settled(600, 30)
+    assert len(site.images(*State)) == 600

@@ -1,0 +1,162 @@
+"""The spool: one file for each digest, its note first, nothing half."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from irisdrop.record.spool import Origin, Spool
+
+ARRIVED = datetime(2025, 1, 14, 9, 30, tzinfo=UTC)
+
+
+def origin(path: str = "/x/a.jpg", camera: str = "room-2") -> Origin:
+    return Origin(camera, path, Path(path).name, ARRIVED, True)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+def keep(spool: Spool, content: bytes, source: Origin | None = None) -> str:
+    copy = spool.receive()
+    copy.write(content)
+    return spool.keep(copy, source or origin())
+
+
+def test_bytes_are_kept_under_their_digest_with_their_origin(spool: Spool) -> None:
+    digest = keep(spool, b"picture")
+    assert digest == hashlib.sha256(b"picture").hexdigest()
+    assert spool.file(digest).read_bytes() == b"picture"
+    assert spool.holds(digest)
+    assert spool.sound(digest)
+    assert spool.origins(digest) == [origin()]
+    assert list(spool.digests()) == [digest]
+
+
+def test_the_digest_so_far_is_that_of_the_bytes_so_far(spool: Spool) -> None:
+    copy = spool.receive()
+    copy.write(b"pic")
+    assert copy.digest == hashlib.sha256(b"pic").hexdigest()
+    copy.write(b"ture")
+    assert copy.digest == hashlib.sha256(b"picture").hexdigest()
+    copy.abandon()
+
+
+def test_the_same_bytes_from_two_places_have_two_origins_and_take_their_room_once(spool: Spool) -> None:
+    digest = keep(spool, b"picture", origin("/x/a.jpg"))
+    keep(spool, b"picture", origin("/x/b.jpg"))
+    keep(spool, b"picture", origin("/x/a.jpg"))
+    assert [item.path for item in spool.origins(digest)] == ["/x/a.jpg", "/x/b.jpg"]
+    assert spool.used == len(b"picture")
+
+
+def test_many_threads_that_keep_the_same_bytes_lose_no_origin(spool: Spool) -> None:
+    gate = threading.Barrier(8)
+
+    def work(number: int) -> None:
+        gate.wait()
+        keep(spool, b"picture", origin(f"/x/{number}.jpg"))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    (digest,) = spool.digests()
+    assert len(spool.origins(digest)) == 8
+    assert spool.used == len(b"picture")
+
+
+def test_an_abandoned_copy_leaves_nothing(spool: Spool) -> None:
+    copy = spool.receive()
+    copy.write(b"half")
+    copy.abandon()
+    copy.abandon()
+    assert list(spool.digests()) == []
+    assert list((spool.folder / "incoming").iterdir()) == []
+
+
+def test_a_dropped_digest_is_gone_with_its_note(spool: Spool) -> None:
+    digest = keep(spool, b"picture")
+    spool.drop(digest)
+    spool.drop(digest)
+    assert not spool.holds(digest)
+    assert spool.origins(digest) == []
+    assert spool.used == 0
+
+
+def test_the_room_is_limited_and_counted_again_at_the_start(tmp_path: Path) -> None:
+    keep(Spool(tmp_path / "spool"), b"x" * 600)
+    again = Spool(tmp_path / "spool", limit=1000)
+    assert again.used == 600
+    assert again.room(400)
+    assert not again.room(401)
+
+
+def test_a_damaged_file_is_not_sound(spool: Spool) -> None:
+    digest = keep(spool, b"picture")
+    spool.file(digest).write_bytes(b"pictura")
+    assert not spool.sound(digest)
+    assert not spool.sound("0" * 64)
+
+
+def test_a_path_that_is_no_unicode_is_noted_exactly(spool: Spool) -> None:
+    path = os.fsdecode(b"/x/\xff\xfe.jpg")
+    digest = keep(spool, b"picture", Origin("room-2", path, "?.jpg", ARRIVED, False))
+    assert spool.origins(digest)[0].path == path
+
+
+def test_only_the_account_of_the_service_can_read_it(spool: Spool) -> None:
+    assert spool.folder.stat().st_mode & 0o077 == 0
+
+
+CUT = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from irisdrop.record.spool import Origin, Spool
+spool = Spool(Path(sys.argv[1]))
+copy = spool.receive()
+copy.write(b"picture")
+spool.keep(copy, Origin("room-2", "/x/a.jpg", "a.jpg", datetime(2025, 1, 14, tzinfo=UTC), True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"),
+    [
+        ("spool.fsync.before", False),
+        ("spool.fsync.after", False),
+        ("note.fsync.before", False),
+        ("note.rename.before", False),
+        ("spool.rename.before", False),
+        ("spool.rename.after", True),
+        ("spool.folder.after", True),
+    ],
+)
+def test_a_kill_at_any_line_leaves_whole_bytes_with_their_note_or_nothing(
+    tmp_path: Path, place: str, kept: bool
+) -> None:
+    environment = {**os.environ, "IRISDROP_MARKS": f"{place}:1"}
+    done = subprocess.run([sys.executable, "-c", CUT, str(tmp_path / "spool")], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    spool = Spool(tmp_path / "spool")
+    digests = list(spool.digests())
+    assert len(digests) == int(kept)
+    for digest in digests:
+        assert spool.sound(digest)
+        assert [item.path for item in spool.origins(digest)] == ["/x/a.jpg"]
+    # The next try of the same file succeeds whatever the first left.
+    digest = keep(spool, b"picture", origin())
+    assert spool.sound(digest)
+    assert [item.path for item in spool.origins(digest)] == ["/x/a.jpg"]
