@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from irisdrop.matching.capture import MOMENT, Situation, capture
+from irisdrop.matching.capture import MOMENT, Situation, capture, implausible
 from irisdrop.matching.suggestions import Suggestion, suggestions
 from irisdrop.profiles.config import Config
 from irisdrop.record.orders import LOOKUP_KEYS, Orders
 from irisdrop.vocabulary.decisions import Capture
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.images import ImageFile, Reading
+from irisdrop.vocabulary.reasons import Code
 
 AROUND = timedelta(hours=36)
+OLDEST = 30 * 86400.0  # seconds; a stamp that is older at arrival is a clock's that was reset
 
 
 def suggestions_for(image: ImageFile, orders: Orders, config: Config) -> list[dict[str, Any]]:
@@ -30,9 +33,32 @@ def suggestions_for(image: ImageFile, orders: Orders, config: Config) -> list[di
 def suggested(image: ImageFile, orders: Orders, config: Config) -> list[Suggestion]:
     """The likeliest orders among those that share a value with the image or are due around the time it was taken."""
     sound = [reading for reading in image.readings if reading.flaw is None]
-    taken = capture(sound, Situation(config.site.zone, image.arrived, image.live))
-    when = taken or Capture(image.arrived, image.arrived + MOMENT, "arrival")
+    clock = next((camera.clock for camera in config.cameras if camera.name == image.camera), timedelta(0))
+    situation = Situation(config.site.zone, image.arrived, image.live, clock, config.site.id)
+    doubted = image.reason is Code.CLOCK_IMPLAUSIBLE
+    when = likely_moment(sound, situation, doubted) or _arrival(image.arrived)
     entries = {entry.id: entry for entry in orders.between(when.begin - AROUND, when.end + AROUND)}
+    if image.live:  # where the camera's clock is wrong, the order is due about now all the same
+        entries |= {entry.id: entry for entry in orders.between(image.arrived - AROUND, image.arrived + AROUND)}
     pairs = [(r.key, r.value) for r in sound if r.key in LOOKUP_KEYS]
     entries |= {entry.id: entry for entry in orders.find(pairs)}
-    return suggestions(sound, when, entries.values())
+    return suggestions(sound, when, entries.values(), name=image.name)
+
+
+def likely_moment(sound: Sequence[Reading], situation: Situation, doubted: bool) -> Capture | None:
+    """When the image was most likely taken: an image that came in live was taken shortly before.
+
+    So arrival stands in for a stamp that can't be right or was `doubted`, and for the hour where the stamp is a day
+    alone.
+    """
+    taken = capture(sound, situation)
+    if taken is None or situation.arrived is None or not situation.live:
+        return taken
+    on_that_day = taken.end - taken.begin > timedelta(hours=1) and taken.begin <= situation.arrived < taken.end
+    if on_that_day or doubted or implausible(taken, situation, OLDEST):
+        return _arrival(situation.arrived)
+    return taken
+
+
+def _arrival(moment: datetime) -> Capture:
+    return Capture(moment, moment + MOMENT, "arrival")

@@ -7,9 +7,9 @@ readings nor on that of entries.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from irisdrop.matching.capture import Situation, capture, implausible, outside
+from irisdrop.matching.capture import MOMENT, Situation, capture, implausible, outside
 from irisdrop.matching.contradictions import Objection, conflict, eye, objections, same_patient
 from irisdrop.profiles.profile import DeviceProfile, KeySet
 from irisdrop.vocabulary.decisions import Candidate, Capture, Decision, Matched, Unmatched
@@ -87,6 +87,9 @@ def _choose(case: _Case, candidates: tuple[Candidate, ...], trace: list[str]) ->
     trace.append(f"{len(candidates)} considered, {len(fitting)} fit, {len(still_open)} of them open")
     if len(fitting) > 1:
         return _unmatched(case, (Code.AMBIGUOUS, f"{len(fitting)} orders fit"), candidates, trace)
+    if still_open and _arrival_chooses(case, candidates):
+        words = "by its stamp it is of one order, by its arrival of another"
+        return _unmatched(case, (Code.CLOCK_IMPLAUSIBLE, words), candidates, trace)
     if still_open:
         return _matched(case, still_open[0], candidates, trace)
     if fitting:
@@ -98,6 +101,19 @@ def _choose(case: _Case, candidates: tuple[Candidate, ...], trace: list[str]) ->
             return _unmatched(case, (code, words), candidates, trace)
     words = f"no open order has this {_names(case)}" if not candidates else "every order with it was refused"
     return _unmatched(case, (Code.NO_WORKLIST_ENTRY, words), candidates, trace)
+
+
+def _arrival_chooses(case: _Case, candidates: tuple[Candidate, ...]) -> bool:
+    """Whether an order that the stamp alone refused fits the moment of arrival.
+
+    A clock that is days behind makes a patient's missed order of last week fit, and today's not. Nothing in the image
+    tells that from a late export, so where it decides between two orders it is not believed.
+    """
+    arrived = case.situation.arrived
+    if arrived is None or not case.situation.live or case.taken is None or case.taken.source == "arrival":
+        return False
+    on_arrival = replace(case, taken=Capture(arrived, arrived + MOMENT, "arrival"))
+    return any(c.refused is not None and refusal_of(on_arrival, c.entry) is None for c in candidates)
 
 
 def _matched(case: _Case, entry: WorklistEntry, candidates: tuple[Candidate, ...], trace: list[str]) -> Matched:
@@ -242,13 +258,13 @@ def _share(one: WorklistEntry, other: WorklistEntry, key: str) -> bool:
 
 
 def _tells_apart(case: _Case, other: WorklistEntry) -> bool:
-    """Whether the image itself says that it is not this other patient's."""
-    return any(
-        reading.key in ("IssuerOfPatientID", "PatientBirthDate")
-        and other.keys.get(reading.key)
-        and other.keys[reading.key] != reading.value
-        for reading in case.readings
-    )
+    """Whether the image itself says that it is not this other patient's.
+
+    A name counts only where the profile lets it agree: then it is the chosen order's, and not the other's.
+    """
+    telling = {"IssuerOfPatientID", "PatientBirthDate", *({"PatientName"} & set(case.profile.agree))}
+    said = [reading for reading in case.readings if reading.key in telling]
+    return bool(objections(said, replace(other, single_eye=None), agree=telling))
 
 
 def _names(case: _Case) -> str:

@@ -13,9 +13,7 @@ import unicodedata
 
 from irisdrop.vocabulary.names import folded
 
-_TRANSLITERATED = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "Ä": "ae", "Ö": "oe", "Ü": "ue"}
-)
+_TRANSLITERATED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 
 
 def names_agree(one: str, other: str) -> bool:
@@ -32,7 +30,7 @@ def _spellings(name: str) -> set[str]:
     # DICOM writes up to three groups of one name (alphabetic=ideographic=phonetic), PS3.5 6.2.1.
     groups = [group for group in unicodedata.normalize("NFC", name).split("=") if group.strip(" ^")]
     spelled = {folded(_apostrophes(group)) for group in groups}
-    return spelled | {folded(_apostrophes(group).translate(_TRANSLITERATED)) for group in groups}
+    return spelled | {folded(_apostrophes(group).casefold().translate(_TRANSLITERATED)) for group in groups}
 
 
 def _apostrophes(name: str) -> str:
