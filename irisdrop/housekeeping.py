@@ -13,6 +13,7 @@ from irisdrop.record.journal import Journal
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.marks import mark
 from irisdrop.vocabulary.states import ENDED, State
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class Housekeeping:
         with source.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != image.digest:
                 return True  # the camera used the name again: this is another image, on its own way
+        mark("source.before")
         if camera.after.move is None:
             source.unlink()
             return True
@@ -96,4 +98,5 @@ class Housekeeping:
         if target.exists():
             target = target.with_name(f"{target.stem}.{image.id}{target.suffix}")
         source.rename(target)
+        mark("source.after")
         return True

@@ -11,6 +11,7 @@ from irisdrop.record.journal import Journal
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.marks import mark
 from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,9 @@ def _begun(path: Path, clock: Clock) -> Journal:
     journal = Journal.open(draft, clock)
     journal.set_meta("rebuilt", stamp(clock.now()))
     journal.close()
+    mark("rebuilt.rename.before")
     draft.rename(path)
+    mark("rebuilt.rename.after")
     return Journal.open(path, clock)
 
 
@@ -67,6 +70,7 @@ def set_aside(path: Path, clock: Clock) -> None:
     suffix = f".damaged-{clock.now():%Y%m%dT%H%M%S%f}"
     for part in (path, *companions(path)):
         if part.exists():
+            mark("aside.rename.before")
             part.rename(part.with_name(part.name + suffix))
 
 

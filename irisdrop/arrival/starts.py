@@ -38,8 +38,10 @@ class Starts:
                 file.flush()
                 mark("starts.fsync.before")
                 os.fsync(file.fileno())
+                mark("starts.fsync.after")
             mark("starts.rename.before")
             draft.replace(self._file)
+            mark("starts.rename.after")
             sync_folder(self._file.parent)
             mark("starts.folder.after")
 

@@ -18,6 +18,7 @@ from irisdrop.platforms.wire import SEND_BLOCK, Blocks, NoToken, Reply, Token, U
 from irisdrop.vocabulary.clock import Clock, SystemClock
 from irisdrop.vocabulary.deliveries import Answer, Damaged, Parcel, Postponed, Receipt, Refused, Withdrawn
 from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.marks import mark
 from irisdrop.vocabulary.reasons import Code
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class HttpPlatform:
             reply = self._wire.ask("PUT", f"/images/{parcel.digest}", headers=headers, body=body)
         except (Unreachable, NoToken) as error:
             return _no_answer(error)
+        mark("upload.answer.after")
         return self._answer(reply, parcel)
 
     def _answer(self, reply: Reply, parcel: Parcel) -> Answer:

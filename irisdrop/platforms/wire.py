@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.marks import mark
 
 # The send of one block must end within `CONNECT` seconds, because the socket keeps that limit until the answer is
 # awaited: 256 KiB in 30 s still serve a clinic on 70 kbit/s.
@@ -205,6 +206,7 @@ class Blocks:
         self._file = file
         self._size = size
         self._block = block
+        self._given = 0
 
     def __len__(self) -> int:
         return self._size
@@ -221,4 +223,6 @@ class Blocks:
     def read(self, size: int = SEND_BLOCK) -> memoryview:
         """The next block; it is overwritten by the next read."""
         count: int = self._file.readinto(self._block[: min(size, SEND_BLOCK)])  # type: ignore[attr-defined]
+        mark("upload.first.before" if not self._given else "upload.block.before" if count else "upload.last.after")
+        self._given += count
         return self._block[:count]

@@ -173,7 +173,9 @@ class Spool:
         with self._guard(digest):
             try:
                 size = target.stat().st_size
+                mark("drop.before")
                 target.unlink()
+                mark("drop.half")
             except FileNotFoundError:
                 size = 0
             self._note_file(digest).unlink(missing_ok=True)
@@ -207,8 +209,10 @@ class Spool:
             file.flush()
             mark("note.fsync.before")
             os.fsync(file.fileno())
+            mark("note.fsync.after")
         mark("note.rename.before")
         draft.replace(target)
+        mark("note.rename.after")
         # The folder is flushed with the rename of the bytes that follows: a note without bytes is nothing.
 
 
