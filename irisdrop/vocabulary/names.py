@@ -10,6 +10,7 @@ _SINGLE = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l
 
 def folded(name: str) -> str:
     """A name without case, diacritics, hyphens, order marks and blanks: `Müller^Anna` gives `muller anna`."""
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(_SINGLE))
+    # Twice: compatibility letters (full width, mathematical) have a case only when they are decomposed.
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold().translate(_SINGLE)).casefold()
     letters = "".join(" " if not char.isalnum() else char for char in plain if not unicodedata.combining(char))
     return " ".join(letters.split())
