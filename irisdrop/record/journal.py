@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from irisdrop.record.audit import OF_TRANSITION, Audit
 from irisdrop.record.database import Damaged, Database
 from irisdrop.record.images import image as as_image
 from irisdrop.record.images import plain_decision, plain_readings
@@ -21,7 +23,10 @@ from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State, after
 
+log = logging.getLogger(__name__)
+
 AGENT = "irisdrop"
+PAUSED = "delivery paused by"  # a remembered fact: who paused delivery for maintenance, "" where nobody did
 
 # A person may have given an image to a completed order on purpose.
 _UNSURE = (
@@ -70,6 +75,7 @@ class Journal:
         self._db = database
         self._clock = clock
         self.known = Known(database)
+        self.audit = Audit(database, clock)
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> Journal:
@@ -199,7 +205,9 @@ class Journal:
             state = after(image.state, event)
             self._update(image, state, changes)
             self._write_history(image.id, event, image.state, state, who, why)
-            return self.get(image.id)
+            moved = self.get(image.id)
+            self._tell(moved, event, image.state, who)
+            return moved
 
     def identify(self, image: ImageFile, readings: tuple[Reading, ...], profile: str, why: str) -> ImageFile:
         """SETTLED or IDENTIFIED → IDENTIFIED, with what was read."""
@@ -456,6 +464,25 @@ class Journal:
         )
         if cursor.rowcount != 1:
             raise StaleImage(f"image {image.id} changed since it was looked at")
+
+    def _tell(self, image: ImageFile, event: Event, before: State, who: str) -> None:
+        """To the audit trail in the same commit, to the log after it; neither is told `why`: it may quote a person."""
+        if event in OF_TRANSITION:
+            kind, action = OF_TRANSITION[event]
+            despite = f" despite {image.despite}" if event is Event.ASSIGN and image.despite else ""
+            about = {"image": image.id, "digest": image.digest, "entry": image.entry, "detail": event.value + despite}
+            self.audit.write(kind, action, who, **about)
+        reason = image.reason if image.state is State.QUARANTINED else None
+        line = {
+            "image": image.id,
+            "digest": (image.digest or "")[:8],
+            "event": event.value,
+            "before": before.value,
+            "after": image.state.value,
+            "reason": None if reason is None else str(reason),
+            "camera": image.camera,
+        }
+        self._db.afterwards(lambda: log.info("image %d %s", image.id, image.state, extra={"fields": line}))
 
     def _write_history(self, number: int, event: str, before: State | None, state: State, who: str, why: str) -> None:
         self._db.execute(

@@ -78,13 +78,13 @@ class Orders:
         for number in numbers:
             entry = self._db.row("SELECT * FROM entries WHERE number = ?", (number,))
             if entry is not None:
-                found.append(_entry(entry))
+                found.append(entry_of(entry))
         return sorted(found, key=lambda entry: entry.id)
 
     def get(self, identifier: str) -> WorklistEntry | None:
         """One entry by its id."""
         row = self._db.row("SELECT * FROM entries WHERE id = ?", (identifier,))
-        return None if row is None else _entry(row)
+        return None if row is None else entry_of(row)
 
     def between(self, begin: datetime, end: datetime, limit: int = 1000) -> list[WorklistEntry]:
         """Open entries that start in [begin, end), by start."""
@@ -92,12 +92,12 @@ class Orders:
             "SELECT * FROM entries WHERE standing = 'open' AND start >= ? AND start < ? ORDER BY start LIMIT ?",
             (stamp(begin), stamp(end), limit),
         )
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     def open_entries(self, limit: int = 1000) -> list[WorklistEntry]:
         """Open entries, by start; those without one first."""
         rows = self._db.rows("SELECT * FROM entries WHERE standing = 'open' ORDER BY start LIMIT ?", (limit,))
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     def count(self) -> int:
         """How many entries are open."""
@@ -213,7 +213,8 @@ def _lookup(key: str, value: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate can't be asked for otherwise
 
 
-def _entry(row: sqlite3.Row) -> WorklistEntry:
+def entry_of(row: sqlite3.Row) -> WorklistEntry:
+    """The entry of a row of `entries`."""
     return WorklistEntry(
         id=row["id"],
         keys=json.loads(row["keys"]),

@@ -1,0 +1,156 @@
+"""What a page asks of the journal: the newest, today's, whose order has what. Reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from irisdrop.record.database import Database
+from irisdrop.record.images import image as as_image
+from irisdrop.record.orders import entry_of
+from irisdrop.record.text import moment, stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.names import folded
+from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.states import State
+
+SEARCHED = ("PatientID", "AccessionNumber", "AdmissionID", "RequestedProcedureID", "ScheduledProcedureStepID")
+SIFT = 500  # values in one question
+
+
+@dataclass(frozen=True, slots=True)
+class OnOrder:
+    """One image that an order holds."""
+
+    id: int
+    entry: str
+    eye: str | None
+    state: State
+
+
+class Overview:
+    """Questions across many images and orders, each answered from an index."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def last_arrival(self, camera: str) -> datetime | None:
+        """When a camera's newest image arrived."""
+        row = self._db.row("SELECT arrived FROM images WHERE camera = ? ORDER BY arrived DESC LIMIT 1", (camera,))
+        return None if row is None else moment(row["arrived"])
+
+    def arrived_since(self, begin: datetime, limit: int) -> list[ImageFile]:
+        """The newest images that arrived since a time, the newest first."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE arrived >= ? AND state <> ? ORDER BY arrived DESC LIMIT ?",
+            (stamp(begin), State.VANISHED, limit),
+        )
+        return [as_image(row) for row in rows]
+
+    def newest_in(self, state: State, limit: int) -> list[ImageFile]:
+        """The images in a state, the newest exam first."""
+        rows = self._db.rows("SELECT * FROM images WHERE state = ? ORDER BY recency DESC LIMIT ?", (state, limit))
+        return [as_image(row) for row in rows]
+
+    def by_hour(self, begin: datetime) -> dict[str, dict[State, int]]:
+        """How many images arrived in each hour (`YYYY-MM-DDTHH`, UTC) since a time, and what became of them."""
+        found: dict[str, dict[State, int]] = {}
+        rows = self._db.rows(
+            "SELECT substr(arrived, 1, 13) AS hour, state, count(*) AS n FROM images WHERE arrived >= ? "
+            "AND state <> ? GROUP BY 1, 2",
+            (stamp(begin), State.VANISHED),
+        )
+        for row in rows:
+            found.setdefault(row["hour"], {})[State(row["state"])] = row["n"]
+        return found
+
+    def lags(self, camera: str, limit: int = 40) -> list[float]:
+        """Seconds from capture to arrival of a camera's newest images that arrived while the agent watched."""
+        rows = self._db.rows(
+            "SELECT arrived, taken FROM images WHERE camera = ? AND live = 1 AND taken IS NOT NULL "
+            "ORDER BY arrived DESC LIMIT ?",
+            (camera, limit),
+        )
+        return [(moment(row["arrived"]) - moment(row["taken"])).total_seconds() for row in rows]
+
+    def on_orders(self, entries: Sequence[str]) -> dict[str, list[OnOrder]]:
+        """What each of some orders holds."""
+        found: dict[str, list[OnOrder]] = {}
+        for start in range(0, len(entries), SIFT):
+            part = entries[start : start + SIFT]
+            marks = ",".join("?" * len(part))
+            rows = self._db.rows(
+                f"SELECT id, entry, eye, state FROM images WHERE entry IN ({marks}) ORDER BY id", tuple(part)
+            )
+            for row in rows:
+                one = OnOrder(row["id"], row["entry"], row["eye"], State(row["state"]))
+                found.setdefault(one.entry, []).append(one)
+        return found
+
+    def search(self, text: str, limit: int = 12) -> list[WorklistEntry]:
+        """Orders that carry every word of `text` in a name, a number or a birth date; open ones first, then by start."""
+        words = text.split()[:6]
+        if not words:
+            return []
+        numbers: set[int] | None = None
+        for word in words:
+            hit = self._with_word(word)
+            numbers = hit if numbers is None else numbers & hit
+        found = []
+        for number in list(numbers or ())[:SIFT]:
+            row = self._db.row("SELECT * FROM entries WHERE number = ? AND standing IN ('open', 'completed')", (number,))
+            if row is not None:
+                found.append(row)
+        found.sort(key=lambda row: (row["standing"] != "open", row["start"] or "", row["id"]))
+        return [entry_of(row) for row in found[:limit]]
+
+    def _with_word(self, word: str) -> set[int]:
+        marks = ",".join("?" * len(SEARCHED))
+        sql = f"SELECT number FROM entry_keys WHERE (key IN ({marks}) AND value LIKE ? ESCAPE '!')"
+        values: list[str] = [*SEARCHED, f"%{_literal(word)}%"]
+        name = folded(word)
+        if name:
+            sql += " OR (key = 'PatientName' AND value LIKE ? ESCAPE '!')"
+            values.append(f"%{_literal(name)}%")
+        for day in _days(word):
+            sql += " OR (key = 'PatientBirthDate' AND value LIKE ? ESCAPE '!')"
+            values.append(f"{day}%")
+        return {row["number"] for row in self._db.rows(sql + " LIMIT 2000", tuple(values))}
+
+
+class Changes:
+    """Tells whether anybody wrote to the journal: one number, read through a connection that itself never writes."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._db = Database(path, clock)
+
+    def version(self) -> int:
+        """Another number than before where anything was committed since."""
+        row = self._db.row("PRAGMA data_version")
+        assert row is not None
+        return int(row[0])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+def _literal(text: str) -> str:
+    """Text in which LIKE finds no wildcards."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _days(word: str) -> list[str]:
+    """The beginnings of an ISO date that a word may mean, day first or month first."""
+    parts = [part for part in word.replace(".", "-").replace("/", "-").split("-") if part]
+    if not parts or not all(part.isascii() and part.isdigit() for part in parts):
+        return []
+    if len(parts[0]) == 4:
+        return ["-".join([parts[0], *(part.zfill(2) for part in parts[1:3])])]
+    if len(parts) == 3 and len(parts[2]) == 4:
+        day, month, year = parts[0].zfill(2), parts[1].zfill(2), parts[2]
+        return list(dict.fromkeys((f"{year}-{month}-{day}", f"{year}-{day}-{month}")))
+    return []
