@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from irisdrop.record.database import Database
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import KINDS, Condition
+
+
+QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
 
 
 class Conditions:
@@ -16,10 +20,12 @@ class Conditions:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._db = database
         self._clock = clock
+        self._quiet: dict[tuple[str, str], float] = {}
 
     def raise_(self, code: str, subject: str, detail: str = "") -> None:
         """Note that something is not well; `since` stays at its first time. `detail` without PHI."""
         KINDS[code]  # an unknown code is a fault of ours
+        self._quiet.pop((code, subject), None)
         # Asked each time: another thread, another process or a rolled back commit may have changed what was raised.
         if self._detail(code, subject) == detail:
             return
@@ -30,7 +36,11 @@ class Conditions:
             )
 
     def clear(self, code: str, subject: str) -> None:
-        """Note that it is well again."""
+        """Note that it is well again; said for every image, so what was found well a moment ago is not asked again."""
+        now = self._clock.monotonic()
+        if now < self._quiet.get((code, subject), 0.0):
+            return
+        self._quiet[(code, subject)] = now + QUIET
         if self._detail(code, subject) is None:
             return
         with self._db.transaction():
