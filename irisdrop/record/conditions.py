@@ -10,7 +10,6 @@ from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import KINDS, Condition
 
-
 QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
 
 
