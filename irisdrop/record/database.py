@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._after: list[Callable[[], None]] = []
         self._clock = clock
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -41,9 +43,10 @@ class Database:
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
+            self._refuse_holes()
         except sqlite3.DatabaseError as error:
             self.close()
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            if not _tells_damage(error):
                 raise
             raise Damaged(str(error)) from error
 
@@ -53,6 +56,8 @@ class Database:
             with self._lock:
                 found = [row[0] for row in self._connection.execute("PRAGMA quick_check(1)")]
         except sqlite3.DatabaseError as error:
+            if not _tells_damage(error):
+                raise
             raise Damaged(str(error)) from error
         if found != ["ok"]:
             raise Damaged(str(found[0]))
@@ -60,6 +65,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside are one commit; a transaction inside another joins it."""
+        done: list[Callable[[], None]] = []
         with self._lock, _disk_full_told():
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -69,14 +75,24 @@ class Database:
                 if self._depth == 1:
                     mark("commit.before")
                     self._connection.execute("COMMIT")
+                    done, self._after = self._after, []
                     mark("commit.after")
             except BaseException:
+                if self._depth == 1:
+                    self._after = []
                 # On a full disk SQLite may have rolled back by itself already.
                 if self._depth == 1 and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
             finally:
                 self._depth -= 1
+        for tell in done:
+            tell()
+
+    def afterwards(self, tell: Callable[[], None]) -> None:
+        """Call `tell` once the transaction around is committed; never where it is rolled back."""
+        with self._lock:
+            self._after.append(tell)
 
     def execute(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement; a write must stand inside `transaction`."""
@@ -119,8 +135,22 @@ class Database:
             if name not in applied:
                 self._apply(name, script)
 
+    def _tables(self) -> set[str]:
+        return {row["name"] for row in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+    def _refuse_holes(self) -> None:
+        """A flipped bit in a table's name leaves a file that is sound and lacks the table."""
+        wanted = {name for _, script in MIGRATIONS for name in re.findall(r"CREATE TABLE (\w+)", script)}
+        if missing := wanted - self._tables():
+            self.close()
+            raise Damaged(f"no table {min(missing)}")
+
     def _applied(self) -> set[str]:
-        if not self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"):
+        tables = self._tables()
+        if "migrations" not in tables:
+            if tables - {"sqlite_sequence"}:
+                self.close()
+                raise Damaged("no table migrations")
             return set()
         return {row["name"] for row in self.rows("SELECT name FROM migrations")}
 
@@ -132,6 +162,11 @@ class Database:
             for statement in _statements(script):
                 self.execute(statement)
             self.execute("INSERT INTO migrations VALUES (?, ?)", (name, stamp(self._clock.now())))
+
+
+def _tells_damage(error: sqlite3.DatabaseError) -> bool:
+    """Only these say that the file is to blame: a locked, full or forbidden one must never be set aside."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager

@@ -131,4 +131,55 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
         CREATE INDEX entry_keys_by_entry ON entry_keys (number);
         """,
     ),
+    (
+        "0002-uploaded",
+        """
+        ALTER TABLE attempts ADD COLUMN sent TEXT;          -- SHA-256 of what left, where a stamp made it another
+        ALTER TABLE attempts ADD COLUMN reference TEXT;     -- the platform's name for the image
+        CREATE INDEX attempts_by_reference ON attempts (reference) WHERE reference IS NOT NULL;
+
+        -- What the platform said later; kept before its message is taken off the queue.
+        CREATE TABLE said (
+            id TEXT PRIMARY KEY,
+            reference TEXT NOT NULL,
+            succeeded INTEGER NOT NULL,
+            "order" TEXT,
+            patient TEXT,
+            receipt TEXT,
+            at TEXT NOT NULL,
+            text TEXT NOT NULL,
+            came TEXT NOT NULL,
+            settled INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX said_by_reference ON said (reference) WHERE settled = 0;
+        """,
+    ),
+    (
+        "0003-overview",
+        """
+        -- The page asks for the newest of a camera and of the day among all that ever came.
+        CREATE INDEX images_by_arrival ON images (arrived);
+        CREATE INDEX images_by_camera ON images (camera, arrived);
+        """,
+    ),
+    (
+        "0004-audit",
+        """
+        -- Hash-chained; see record.audit. Nothing ever updates or deletes a row.
+        CREATE TABLE audit (
+            number INTEGER PRIMARY KEY,
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            action TEXT NOT NULL,
+            outcome INTEGER NOT NULL,
+            who TEXT NOT NULL,
+            image INTEGER,
+            digest TEXT,
+            entry TEXT,
+            detail TEXT NOT NULL,
+            before TEXT NOT NULL,
+            hash TEXT NOT NULL
+        ) STRICT;
+        """,
+    ),
 )
