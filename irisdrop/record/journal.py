@@ -206,7 +206,7 @@ class Journal:
             self._update(image, state, changes)
             self._write_history(image.id, event, image.state, state, who, why)
             moved = self.get(image.id)
-            self._tell(moved, event, image.state, who)
+            self._tell(moved, event, image.state, who, changes.get("despite"))
             return moved
 
     def identify(self, image: ImageFile, readings: tuple[Reading, ...], profile: str, why: str) -> ImageFile:
@@ -449,7 +449,9 @@ class Journal:
         )
         assert cursor.lastrowid is not None
         self._write_history(cursor.lastrowid, "see", None, State.SEEN, AGENT, "appeared in the folder")
-        return self.get(cursor.lastrowid)
+        seen = self.get(cursor.lastrowid)
+        self._log(seen, "see", None, None)
+        return seen
 
     def _update(self, image: ImageFile, state: State, changes: dict[str, Any]) -> None:
         columns = {"state": state.value, "changed": stamp(self._clock.now()), **changes}
@@ -465,24 +467,21 @@ class Journal:
         if cursor.rowcount != 1:
             raise StaleImage(f"image {image.id} changed since it was looked at")
 
-    def _tell(self, image: ImageFile, event: Event, before: State, who: str) -> None:
+    def _tell(self, image: ImageFile, event: Event, before: State, who: str, despite: str | None) -> None:
         """To the audit trail in the same commit, to the log after it; neither is told `why`: it may quote a person."""
         if event in OF_TRANSITION:
             kind, action = OF_TRANSITION[event]
-            despite = f" despite {image.despite}" if event is Event.ASSIGN and image.despite else ""
-            about = {"image": image.id, "digest": image.digest, "entry": image.entry, "detail": event.value + despite}
-            self.audit.write(kind, action, who, **about)
-        reason = image.reason if image.state is State.QUARANTINED else None
-        line = {
-            "image": image.id,
-            "digest": (image.digest or "")[:8],
-            "event": event.value,
-            "before": before.value,
-            "after": image.state.value,
-            "reason": None if reason is None else str(reason),
-            "camera": image.camera,
-        }
-        self._db.afterwards(lambda: log.info("image %d %s", image.id, image.state, extra={"fields": line}))
+            detail = event.value + (f" despite {despite}" if despite else "")
+            self.audit.write(
+                kind, action, who, image=image.id, digest=image.digest, entry=image.entry, detail=detail
+            )
+        reason = image.reason.value if image.state is State.QUARANTINED and image.reason else None
+        self._log(image, event.value, before.value, reason)
+
+    def _log(self, image: ImageFile, event: str, before: str | None, reason: str | None) -> None:
+        fields = {"image": image.id, "digest": (image.digest or "")[:8] or None, "event": event, "before": before}
+        fields |= {"after": image.state.value, "reason": reason, "camera": image.camera}
+        self._db.afterwards(lambda: log.info("transition", extra={"fields": fields}))
 
     def _write_history(self, number: int, event: str, before: State | None, state: State, who: str, why: str) -> None:
         self._db.execute(
