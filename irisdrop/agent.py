@@ -12,24 +12,28 @@ from typing import Self
 
 from irisdrop.arrival.lookout import Lookout
 from irisdrop.decide import Decider
+from irisdrop.explain import prove
 from irisdrop.housekeeping import Housekeeping
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.worklist import Worklist
+from irisdrop.outcome.confirm import Confirmer
 from irisdrop.outcome.deliver import Courier
 from irisdrop.platforms import open_platform, open_worklist
-from irisdrop.profiles.config import Config, load_profiles
+from irisdrop.profiles.config import Config
 from irisdrop.profiles.profile import DeviceProfile, parse_profile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.lease import Lease
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
 from irisdrop.recovery import CLEAN, open_journal, recover
+from irisdrop.reload import Profiles, Reload
 from irisdrop.vocabulary.clock import Clock, SystemClock
 from irisdrop.vocabulary.faults import place
 from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY = 0.25  # seconds between looks at the configuration and the profiles
 STOP_WITHIN = 4.0  # seconds for the threads to end; what they leave, the next start goes on with
 
 
@@ -41,10 +45,17 @@ class Agent:
     ) -> None:
         self.config = config
         self.clock = clock or SystemClock()
-        self.profiles = dict(profiles if profiles is not None else load_profiles(config))
         self._lease = Lease.take(config.state)
         self.journal = open_journal(config.state, self.clock)
         self.conditions = Conditions(self.journal.database, self.clock)
+        self._written = Profiles(self.journal, self.conditions, prove)
+        self._fixed = profiles is not None
+        try:
+            self.profiles = dict(profiles) if profiles is not None else self._written.load(config)
+        except BaseException:
+            self.journal.close()
+            self._lease.release()
+            raise
         self.spool = Spool(config.state / "spool", config.spool.limit)
         self.spool.tidy()
         self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
@@ -68,7 +79,9 @@ class Agent:
             self.clock,
             workers=self.config.platform.concurrency,
             on_unmatched=lambda: self.decider.woken.set(),
+            profiles=self._profile_of,
         )
+        self.confirmer = Confirmer(self.journal, self.orders, self.platform, self.conditions, self.clock)
         self.decider = Decider(
             self.config,
             self.journal,
@@ -100,15 +113,22 @@ class Agent:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then end within five seconds."""
+        reload = None if self._fixed else self._reload()
         self._begin()
+        self._start_stages()
+        while not stop.wait(LOOK_EVERY):
+            if reload is not None:
+                reload.look()
+        self.halt()
+
+    def _start_stages(self) -> None:
         self._start("courier", self.courier.run)
+        self._start("confirmer", self.confirmer.run)
         self._start("decider", self.decider.run)
         self._start("worklist", self._sync)
         self._start("housekeeping", self._keep_house)
         for lookout in self.lookouts:
             self._start(f"lookout-{lookout.camera.name}", lookout.run)
-        stop.wait()
-        self.halt()
 
     def once(self) -> None:
         """Carry everything that is there as far as it goes."""
@@ -121,6 +141,7 @@ class Agent:
         self.decider.finish()
         while self.courier.deliver_next() or self.decider.turn():
             pass
+        self.confirmer.turn(0.0)
         self.housekeeping.turn()
 
     def halt(self) -> None:
@@ -158,11 +179,51 @@ class Agent:
     ) -> None:
         self.close()
 
+    # ------------------------------------------------------------------ what persons write
+
+    def _reload(self) -> Reload:
+        return Reload(self.config, self._written, self.conditions, self._use_profiles, self._reconfigure)
+
+    def _use_profiles(self, profiles: Mapping[str, DeviceProfile]) -> None:
+        """Take over edited profiles: what is settled or waits for an order is read again, what is matched stays."""
+        for lookout in self.lookouts:
+            name = lookout.camera.name
+            profile = profiles.get(name)
+            if profile is None or profile.digest == self.profiles[name].digest:
+                continue
+            self._keep(name, profile)
+            self.profiles[name] = profile
+            log.info("the profile of %s was edited and is in use", name)
+            lookout.rescan()
+            self.decider.woken.set()
+
+    def _reconfigure(self, config: Config, profiles: dict[str, DeviceProfile]) -> None:
+        """Take over an edited configuration: the stages end and begin again with it; the journal is their queue, so
+        nothing is lost in between. Raises Foreseen, before anything is stopped, where it can't be used."""
+        platform, source = open_platform(config), open_worklist(config)
+        self.halt()
+        self.worklist.close()
+        self.platform.close()
+        self.config, self.profiles, self.platform = config, profiles, platform
+        self.spool.limit = config.spool.limit
+        self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
+        self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)
+        self.parsers = Parsers()
+        self._stop, self._threads = threading.Event(), []
+        self._join()
+        self._begin()
+        self._start_stages()
+        log.info("the configuration was edited and is in use")
+
+    def _keep(self, camera: str, profile: DeviceProfile) -> None:
+        self.journal.keep_profile(profile.digest, profile.name, profile.text)
+        self.journal.use_profile(camera, profile.digest)
+
     # ------------------------------------------------------------------ within
 
     def _begin(self) -> None:
         self.journal.set_meta(CLEAN, "no")
-        for subject in ("delivery", "deciding", "worklist", "housekeeping"):
+        for subject in ("delivery", "confirming", "deciding", "worklist", "housekeeping"):
             self.conditions.clear("STAGE_FAILED", subject)
         self.orders.standing_since(
             f"{self.config.worklist.source} {self.config.platform.url if self.config.platform else ''}"
@@ -172,9 +233,7 @@ class Agent:
             log.info("%d images recovered from the spool", recovered)
         self.courier.resume()
         for camera in self.config.cameras:
-            profile = self.profiles[camera.name]
-            self.journal.keep_profile(profile.digest, profile.name, profile.text)
-            self.journal.use_profile(camera.name, profile.digest)
+            self._keep(camera.name, self.profiles[camera.name])
         self.worklist.tell_age()
         self.housekeeping.tell_counts()
 

@@ -14,9 +14,10 @@ from typing import Any
 from irisdrop.outcome.backoff import GATE_LONGEST, delay
 from irisdrop.platforms import Platform
 from irisdrop.platforms.receipts import judge
+from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.attempts import Attempts
 from irisdrop.record.conditions import Conditions
-from irisdrop.record.journal import AGENT, Journal, StaleImage
+from irisdrop.record.journal import AGENT, PAUSED, Journal, StaleImage
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import stamp
@@ -30,6 +31,7 @@ from irisdrop.vocabulary.deliveries import (
     Postponed,
     Receipt,
     Refused,
+    Uploaded,
     Withdrawn,
 )
 from irisdrop.vocabulary.faults import place
@@ -70,6 +72,7 @@ class Courier:
         workers: int = 4,
         rng: random.Random | None = None,
         on_unmatched: Callable[[], None] = lambda: None,
+        profiles: Callable[[str], DeviceProfile | None] = lambda _: None,
     ) -> None:
         self.attempts = Attempts(journal, clock)
         self._journal = journal
@@ -81,6 +84,7 @@ class Courier:
         self._workers = workers
         self._rng = rng or random.Random()
         self._on_unmatched = on_unmatched
+        self._profiles = profiles
         self._gate = Gate()
         self._busy: set[int] = set()
         self._choice = threading.Lock()
@@ -151,14 +155,14 @@ class Courier:
                 self._clock.wait(self.woken, self.idle_seconds())
 
     def _anything_due(self) -> bool:
-        if self._gate.closed_until > self._clock.monotonic():
+        if self._gate.closed_until > self._clock.monotonic() or self._journal.meta(PAUSED):
             return False
         with self._choice:
             return bool(self.attempts.due(1, frozenset(self._busy)))
 
     def _take(self) -> tuple[ImageFile, Attempt] | None:
         with self._choice:
-            if self._gate.closed_until > self._clock.monotonic():
+            if self._gate.closed_until > self._clock.monotonic() or self._journal.meta(PAUSED):
                 return None
             # While the platform is away one image knocks; the others wait for its answer.
             if self._gate.failures and self._busy:
@@ -213,7 +217,18 @@ class Courier:
             keys=tuple(sorted(keys.items())),
             # Only a person may correct what the platform has already confirmed.
             replaces=image.replaces if image.assigned_by is not None else None,
+            camera=image.camera,
+            name=image.name,
+            site=entry.site if entry is not None else None,
+            said=tuple((reading.key, reading.value) for reading in image.readings if reading.flaw is None),
+            **self._of_profile(image),
         )
+
+    def _of_profile(self, image: ImageFile) -> dict[str, str]:
+        profile = self._profiles(image.camera)
+        if profile is None:
+            return {}
+        return {"modality": profile.modality, "context": profile.context_of(image.name.rpartition("/")[2])}
 
     def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
         outcome = type(answer).__name__.lower()
@@ -224,6 +239,8 @@ class Courier:
                 case Confirmed(receipt):
                     self.attempts.confirm(image, receipt, f"receipt {receipt.id}")
                     self.attempts.end(attempt, "delivered")
+                case Uploaded():
+                    self.attempts.upload(image, attempt, answer)
                 case Refused(code, detail, found):
                     self._refuse(image, attempt, code, detail, found)
                 case Withdrawn(detail):
@@ -232,7 +249,7 @@ class Courier:
                     self._postpone(image, attempt, answer)
                 case Damaged(detail):
                     self._damaged(image, attempt, detail, mended)
-        if isinstance(answer, Confirmed | Refused | Withdrawn):
+        if isinstance(answer, Confirmed | Uploaded | Refused | Withdrawn):
             self._reached()
         if isinstance(answer, Withdrawn | Damaged):
             self._on_unmatched()

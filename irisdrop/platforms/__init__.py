@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from irisdrop.vocabulary.deliveries import Answer, Parcel, Postponed, Receipt
+from irisdrop.vocabulary.deliveries import Answer, Parcel, Postponed, Receipt, Said
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.orders import WorklistChanges
 
@@ -25,12 +25,41 @@ class Platform(Protocol):
         ...
 
     def find(self, digest: str) -> Receipt | Postponed | None:
-        """The receipt that the platform has for a digest; None where it says that it has none."""
+        """The receipt that the platform has for a digest; None where it says that it has none.
+
+        None too where it can't be asked by digest: then `deliver` finds for itself what is there already, and sending
+        again changes nothing.
+        """
+        ...
+
+    def confirmations(self) -> Confirmations | None:
+        """Where the platform says later what became of UPLOADED images; None where it never does."""
         ...
 
     def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+class Confirmations(Protocol):
+    """What a platform says later. Used by one thread at a time; opened anew after ConfirmationsUnavailable."""
+
+    within: float  # seconds after which a confirmation that has not come is overdue
+
+    def receive(self, keep: Callable[[Said], None], wait: float) -> int:
+        """Give each message to `keep`, which makes it durable, before it is taken off; returns how many came.
+
+        Raises ConfirmationsUnavailable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class ConfirmationsUnavailable(Exception):
+    """The platform's later word can't be had now; the text holds no PHI."""
 
 
 class WorklistUnavailable(Exception):
@@ -57,6 +86,7 @@ class WorklistSource(Protocol):
 # kind → (module, factory taking the configuration), imported when one is opened.
 PLATFORMS: Final[dict[str, tuple[str, str]]] = {
     "http": ("irisdrop.platforms.http", "open_platform"),
+    "folder": ("irisdrop.platforms.folder", "open_platform"),
 }
 WORKLISTS: Final[dict[str, tuple[str, str]]] = {
     "platform": ("irisdrop.platforms.http_worklist", "open_worklist"),

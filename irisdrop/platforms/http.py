@@ -68,6 +68,10 @@ class HttpPlatform:
             return receipt
         return self._postponed(reply)
 
+    def confirmations(self) -> None:
+        """The answer to the sending says it all."""
+        return
+
     def close(self) -> None:
         """Close every connection."""
         self._wire.close()

@@ -21,14 +21,15 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def judge(parcel: Parcel, receipt: Receipt) -> Confirmed | Refused:
+def judge(parcel: Parcel, receipt: Receipt, sent: str | None = None) -> Confirmed | Refused:
     """Whether a receipt is for this parcel: our digest, order, patient and eye, and nothing else.
 
-    An eye that was left to the platform (`U`) may be any in the receipt.
+    `sent` is the digest of what left, where that is not the export itself. An eye that was left to the platform (`U`)
+    may be any in the receipt.
     """
     keys = dict(parcel.keys)
     pairs = (
-        ("digest", parcel.digest, receipt.digest),
+        ("digest", sent or parcel.digest, receipt.digest),
         ("order", parcel.entry, receipt.entry),
         ("eye", receipt.eye if parcel.eye == "U" else parcel.eye, receipt.eye),
         ("PatientID", keys.get("PatientID"), receipt.patient_id),

@@ -22,21 +22,19 @@ from irisdrop.profiles.config import (
     WorklistSettings,
     default_state_path,
 )
+from irisdrop.profiles.options import (
+    ADDRESSED,
+    PLATFORM_OPTIONS,
+    WORKLIST_OPTIONS,
+    Options,
+    expected,
+    typed,
+)
 from irisdrop.profiles.places import Document, Location, scalars
 from irisdrop.profiles.secret import IN_CLEAR, NAMES, PLACES, secret_of
 from irisdrop.profiles.validation import checked_further, near_word, validated
 from irisdrop.profiles.written_config import WrittenCamera, WrittenConfig
 from irisdrop.profiles.zone import near_zone, zone_of
-
-# What each kind of platform and each source of orders knows beyond the common settings; the last word has the
-# platform itself, which reads them.
-PLATFORM_OPTIONS: Final[dict[str, frozenset[str]]] = {"http": frozenset()}
-WORKLIST_OPTIONS: Final[dict[str, frozenset[str]]] = {
-    "platform": frozenset(),
-    "csv": frozenset({"path"}),
-    "json": frozenset({"path"}),
-}
-REQUIRED_OPTIONS: Final[dict[str, frozenset[str]]] = {"csv": frozenset({"path"}), "json": frozenset({"path"})}
 
 REFERENCE: Final = "a reference: {env: NAME}, {file: PATH} or {keyring: SERVICE/NAME}"
 
@@ -76,7 +74,7 @@ def assembled(found: Document, written: WrittenConfig, path: Path) -> Config:
         digest=found.digest,
         state=state,
         site=Site(written.site.id, site_zone(found, written.site.zone)),
-        platform=platform_of(found, written),
+        platform=platform_of(found, written, base),
         worklist=worklist_of(found, written, base),
         cameras=tuple(camera_of(found, index, one, base) for index, one in enumerate(written.cameras)),
         spool=Spool(written.spool.keep, written.spool.limit),
@@ -98,19 +96,21 @@ def site_zone(found: Document, name: str | None) -> tzinfo:
     return zone or zone_of(None) or zone_of("UTC")  # type: ignore[return-value]
 
 
-def platform_of(found: Document, written: WrittenConfig) -> PlatformSettings | None:
+def platform_of(found: Document, written: WrittenConfig, base: Path) -> PlatformSettings | None:
     """The platform and its own settings."""
     one = written.platform
     if one is None:
         return None
     extra = one.model_extra or {}
     check_choice(found, ("platform",), "kind", one.kind, PLATFORM_OPTIONS)
-    check_options(found, ("platform",), extra, PLATFORM_OPTIONS.get(one.kind), "kind", one.kind)
+    known = PLATFORM_OPTIONS.get(one.kind)
+    check_options(found, ("platform",), extra, known, "kind", one.kind)
     if one.url is not None:
         check_url(found, ("platform", "url"), one.url)
-    elif one.kind == "http":
+    elif one.kind in ADDRESSED:
         found.fault("MISSING", found.at(("platform",), key=True), "`url` is missing in `platform`", "`url: https://…`")
-    return PlatformSettings(one.kind, one.url, secret_of(one.token), options_of(extra), one.concurrency)
+    options = options_of(found, ("platform",), extra, known, base)
+    return PlatformSettings(one.kind, one.url, secret_of(one.token), options, one.concurrency)
 
 
 def worklist_of(found: Document, written: WrittenConfig, base: Path) -> WorklistSettings:
@@ -118,12 +118,11 @@ def worklist_of(found: Document, written: WrittenConfig, base: Path) -> Worklist
     one = written.worklist
     extra = dict(one.model_extra or {})
     check_choice(found, ("worklist",), "from", one.source, WORKLIST_OPTIONS)
-    check_options(found, ("worklist",), extra, WORKLIST_OPTIONS.get(one.source), "from", one.source)
-    for name in sorted(REQUIRED_OPTIONS.get(one.source, frozenset()) - extra.keys()):
-        place = found.at(("worklist",), key=True)
-        found.fault("MISSING", place, f"`{name}` is missing in `worklist`", f"`{name}: …`")
-    if isinstance(extra.get("path"), str):
-        extra["path"] = str(path_of(found, ("worklist", "path"), extra["path"], base))
+    known = WORKLIST_OPTIONS.get(one.source)
+    check_options(found, ("worklist",), extra, known, "from", one.source)
+    options = options_of(found, ("worklist",), extra, known, base)
+    if isinstance(extra.get("url"), str):
+        check_url(found, ("worklist", "url"), extra["url"])
     if one.source == "platform" and written.platform is None and "worklist" in found.tree:
         found.fault(
             "MISSING", found.at(("worklist",), key=True), "there is no `platform` to take orders from", "`platform: …`"
@@ -131,12 +130,10 @@ def worklist_of(found: Document, written: WrittenConfig, base: Path) -> Worklist
     if one.stale < one.every:
         place = found.at(("worklist", "stale" if "stale" in found.tree.get("worklist", {}) else "every"))
         found.fault("WRONG_VALUE", place, "`stale` is shorter than `every`: nothing would ever be matched", "more")
-    return WorklistSettings(one.source, one.every, one.stale, options_of(extra))
+    return WorklistSettings(one.source, one.every, one.stale, options)
 
 
-def check_choice(
-    found: Document, location: Location, name: str, value: str, known: Mapping[str, frozenset[str]]
-) -> None:
+def check_choice(found: Document, location: Location, name: str, value: str, known: Mapping[str, Options]) -> None:
     """A kind that there is."""
     if value not in known:
         place = found.at((*location, name))
@@ -145,7 +142,7 @@ def check_choice(
 
 
 def check_options(
-    found: Document, location: Location, extra: Mapping[str, Any], known: frozenset[str] | None, name: str, value: str
+    found: Document, location: Location, extra: Mapping[str, Any], known: Options | None, name: str, value: str
 ) -> None:
     """Settings that this kind knows; those of an unknown kind can't be judged."""
     if known is None:
@@ -159,19 +156,28 @@ def check_options(
             found.fault("UNKNOWN_SETTING", place, message, "one of " + ", ".join(choices), near_word(option, choices))
 
 
-def options_of(extra: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Settings as text, lists and mappings, with every reference as a Secret."""
-    return MappingProxyType({name: option_of(value) for name, value in extra.items()})
-
-
-def option_of(value: Any) -> Any:
-    """One setting, frozen."""
-    reference = secret_of(value)
-    if reference is not None:
-        return reference
-    if isinstance(value, dict):
-        return options_of(value)
-    return tuple(option_of(one) for one in value) if isinstance(value, list) else value
+def options_of(
+    found: Document, location: Location, extra: Mapping[str, Any], known: Options | None, base: Path
+) -> Mapping[str, Any]:
+    """The settings of a kind with their types and defaults; faults are noted in the document."""
+    options: dict[str, Any] = {}
+    for name, option in (known or {}).items():
+        options[name] = option.default
+        if name not in extra:
+            if option.required:
+                place = found.at(location, key=True)
+                found.fault("MISSING", place, f"`{name}` is missing in `{location[0]}`", f"`{name}: …`")
+            continue
+        where: Location = (*location, name)
+        raw = extra[name]
+        if option.type == "path" and isinstance(raw, str):
+            options[name] = path_of(found, where, raw, base)
+            continue
+        options[name] = typed(option, raw, base)
+        if options[name] is None:
+            near = near_word(raw, list(option.choices)) if isinstance(raw, str) else ""
+            found.fault("WRONG_VALUE", found.at(where), f"this is no value for `{name}`", expected(option), near)
+    return MappingProxyType(options)
 
 
 def camera_of(found: Document, index: int, one: WrittenCamera, base: Path) -> CameraSettings:

@@ -6,13 +6,15 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
+from irisdrop.record.audit import MINOR, SERIOUS, SUCCESS, Kind
 from irisdrop.record.database import Database
 from irisdrop.record.images import image as as_image
 from irisdrop.record.journal import AGENT, Journal, StaleImage
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
-from irisdrop.vocabulary.deliveries import Attempt, Receipt
+from irisdrop.vocabulary.deliveries import Attempt, Receipt, Said, Uploaded
 from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
 
 
@@ -60,6 +62,9 @@ class Attempts:
                 "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?)",
                 (image.id, now.entry, now.eye, stamp(self._clock.now())),
             )
+            self._journal.audit.write(
+                Kind.BEGIN, "E", AGENT, image=image.id, digest=image.digest, entry=now.entry, detail="deliver"
+            )
             row = self._db.row("SELECT * FROM attempts WHERE id = ?", (cursor.lastrowid,))
             assert row is not None
             return _attempt(row)
@@ -70,6 +75,16 @@ class Attempts:
             self._db.execute(
                 "UPDATE attempts SET ended = ?, outcome = ?, next_try = ? WHERE id = ?",
                 (stamp(self._clock.now()), outcome, None if next_try is None else stamp(next_try), attempt.id),
+            )
+            told, word = _told(outcome)
+            digest = self._journal.get(attempt.image).digest
+            self._journal.audit.write(
+                *(Kind.TRANSFERRED, "E", AGENT),
+                outcome=told,
+                image=attempt.image,
+                digest=digest,
+                entry=attempt.entry,
+                detail=word,
             )
 
     def open_attempt(self, image: int) -> Attempt | None:
@@ -97,6 +112,58 @@ class Attempts:
             changes: dict[str, Any] = {"receipt": receipt.id, "next_try": None, "ask_first": 0, "replaces": None}
             return self._journal.move(image, Event.CONFIRM, AGENT, why, **changes)
 
+    def upload(self, image: ImageFile, attempt: Attempt, answer: Uploaded) -> ImageFile:
+        """MATCHED → UPLOADED, with the digest that left and the platform's name for it; ends the attempt."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE attempts SET sent = ?, reference = ? WHERE id = ?", (answer.sent, answer.reference, attempt.id)
+            )
+            self.end(attempt, "uploaded")
+            return self._journal.move(image, Event.UPLOAD, AGENT, answer.detail, next_try=None, ask_first=0, tries=0)
+
+    def keep_said(self, said: Said) -> None:
+        """Keep what the platform said later; the same message again changes nothing."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                (
+                    *(said.id, said.reference, int(said.succeeded), said.order, said.patient),
+                    *(said.receipt, said.at, said.text, stamp(self._clock.now())),
+                ),
+            )
+
+    def knows(self, reference: str) -> bool:
+        """Whether the platform's name for an image is one of ours."""
+        return self._db.row("SELECT 1 FROM attempts WHERE reference = ?", (reference,)) is not None
+
+    def said_of_uploaded(self) -> list[tuple[ImageFile, Attempt, Said]]:
+        """UPLOADED images that the platform has spoken of since, with the attempt that it speaks of."""
+        rows = self._db.rows(
+            "SELECT s.*, a.id AS attempt, i.id AS image FROM said s JOIN attempts a ON a.reference = s.reference "
+            "JOIN images i ON i.id = a.image WHERE s.settled = 0 AND i.state = ? "
+            "AND a.id = (SELECT max(id) FROM attempts WHERE image = i.id) ORDER BY s.came",
+            (State.UPLOADED,),
+        )
+        return [(self._journal.get(row["image"]), self._get(row["attempt"]), _said(row)) for row in rows]
+
+    def settle_said(self, said: Said) -> None:
+        """Note that a message has been acted on; call it inside the transaction that moves the image."""
+        with self._db.transaction():
+            self._db.execute("UPDATE said SET settled = 1 WHERE id = ?", (said.id,))
+
+    def unconfirmed(self, before: datetime) -> int:
+        """How many images have been UPLOADED since before a time."""
+        row = self._db.row(
+            "SELECT count(*) AS n FROM images WHERE state = ? AND changed < ?", (State.UPLOADED, stamp(before))
+        )
+        assert row is not None
+        return int(row["n"])
+
+    def _get(self, number: int) -> Attempt:
+        row = self._db.row("SELECT * FROM attempts WHERE id = ?", (number,))
+        assert row is not None
+        return _attempt(row)
+
     def receipt(self, image: int) -> Receipt | None:
         """The receipt by which an image counts as delivered."""
         row = self._db.row("SELECT r.* FROM receipts r JOIN images i ON i.receipt = r.id WHERE i.id = ?", (image,))
@@ -112,6 +179,13 @@ class Attempts:
             )
 
 
+def _told(outcome: str) -> tuple[int, str]:
+    """Outcome and word for the audit trail; other words than these may quote the platform."""
+    if outcome in ("delivered", "uploaded"):
+        return SUCCESS, outcome
+    return (SERIOUS, outcome) if outcome in set(Code) else (MINOR, "not delivered yet")
+
+
 def _attempt(row: sqlite3.Row) -> Attempt:
     return Attempt(
         row["id"],
@@ -122,4 +196,13 @@ def _attempt(row: sqlite3.Row) -> Attempt:
         moment(row["ended"]) if row["ended"] else None,
         row["outcome"],
         moment(row["next_try"]) if row["next_try"] else None,
+        row["sent"],
+        row["reference"],
+    )
+
+
+def _said(row: sqlite3.Row) -> Said:
+    return Said(
+        *(row["id"], row["reference"], bool(row["succeeded"]), row["order"], row["patient"]),
+        *(row["receipt"], row["at"], row["text"]),
     )

@@ -182,6 +182,26 @@ KINDS: Final[dict[str, Kind]] = {
             "Call the platform's integration administrator now.",
         ),
         Kind(
+            "RECEIPT_FAILED",
+            "The platform could not file an image that it holds",
+            X,
+            "Read its answer in the image's history and call the platform's integration administrator.",
+        ),
+        Kind(
+            "RECEIPT_OVERDUE",
+            "The platform holds images and has not confirmed them in time",
+            W,
+            "Ask the platform's integration administrator for their state; nothing is sent twice.",
+        ),
+        Kind(
+            "RECEIPTS_UNREACHABLE",
+            "The platform's queue of confirmations does not answer",
+            W,
+            "Check the network and the queue's connection string; irisdrop goes on trying.",
+            depends_on=("PLATFORM_UNREACHABLE",),
+            after=120.0,
+        ),
+        Kind(
             "CLOCK_DRIFT",
             "The camera's clock differs from this computer's",
             W,
@@ -192,6 +212,18 @@ KINDS: Final[dict[str, Kind]] = {
             "Images wait for a person",
             W,
             "Open the quarantine and give each image to its order.",
+        ),
+        Kind(
+            "PAUSED",
+            "Delivery is paused for maintenance; images are still taken and wait",
+            W,
+            "Resume it from the tray icon or the page when the maintenance is over.",
+        ),
+        Kind(
+            "PAGE_PORT_TAKEN",
+            "Another program holds the port of the local page",
+            W,
+            "End that program, or set another port: `page: {port: …}`.",
         ),
         Kind(
             "STAGE_FAILED",

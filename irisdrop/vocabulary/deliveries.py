@@ -26,8 +26,10 @@ class Receipt:
 class Parcel:
     """One image on its way: the spooled bytes and what the platform must know about them.
 
-    `file` is the spool file; `digest` is the SHA-256 of its bytes in hex; `keys` are DICOM keywords. `replaces` is
-    the id of the receipt that a person's correction takes the place of.
+    `file` is the spool file; `digest` is the SHA-256 of its bytes in hex; `keys` are the order's, `said` what the image
+    says about itself, both DICOM keywords. `replaces` is the id of the receipt that a person's correction takes the
+    place of. `name` is the export's path below the camera's folder; `modality` and `context` (`Primary`, …) are the
+    profile's.
     """
 
     file: str
@@ -38,6 +40,12 @@ class Parcel:
     taken: datetime | None
     keys: tuple[tuple[str, str], ...]
     replaces: str | None = None
+    camera: str = ""
+    name: str = ""
+    site: str | None = None
+    said: tuple[tuple[str, str], ...] = ()
+    modality: str = "OP"
+    context: str = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,33 @@ class Confirmed:
     """The platform holds our bytes and says where they are."""
 
     receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The platform holds our bytes; whether they are on our order it says later, or never.
+
+    `sent` is the SHA-256 of what left, which a stamp makes another one than the export's. `reference` is the name by
+    which the platform will speak of the image.
+    """
+
+    sent: str
+    reference: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a platform said later about one image. `text` is the whole message; it may hold PHI."""
+
+    id: str
+    reference: str
+    succeeded: bool
+    order: str | None
+    patient: str | None
+    receipt: str | None  # the platform's own id of the image
+    at: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +118,7 @@ class Damaged:
     detail: str
 
 
-Answer = Confirmed | Refused | Withdrawn | Postponed | Damaged
+Answer = Confirmed | Uploaded | Refused | Withdrawn | Postponed | Damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +133,5 @@ class Attempt:
     ended: datetime | None = None
     outcome: str | None = None
     next_try: datetime | None = None
+    sent: str | None = None  # SHA-256 of what left, where an answer said so
+    reference: str | None = None  # the platform's name for the image
