@@ -112,7 +112,7 @@ def _name(one: str, other: str) -> list[Evidence]:
     near = sum(1 for word in set(left) - set(right) if any(_one_edit(word, w) or _transposed(word, w) for w in right))
     if shared and near:
         return [(30.0, "PatientName is spelled nearly so")]
-    return [(12.0, "a part of PatientName agrees")] if shared else [(-30.0, "PatientName differs")]
+    return [(12.0, "a part of PatientName agrees")] if shared else [(-60.0, "PatientName differs")]
 
 
 def _birth_date(one: str, other: str) -> list[Evidence]:
