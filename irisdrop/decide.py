@@ -72,6 +72,7 @@ class Decider:
         self._on_matched = on_matched
         self._attempts = Attempts(journal, clock)
         self._kept: set[str] = set()
+        self._failed: set[int] = set()
         self._readers: Readers[Read | None] = Readers(self._read, lambda: self.woken.set())
         self._ask_after = 0.0  # monotonic
         self.woken = threading.Event()
@@ -139,7 +140,9 @@ class Decider:
                     continue
                 with self._journal.transaction():
                     self._identified(image, *outcome)
-                self._conditions.clear("STAGE_FAILED", f"image {image.id}")
+                if image.id in self._failed:
+                    self._failed.discard(image.id)
+                    self._conditions.clear("STAGE_FAILED", f"image {image.id}")
                 moved = True
             except StaleImage as stale:
                 log.info("%s", stale)
@@ -147,6 +150,7 @@ class Decider:
                 raise
             except Exception as error:  # noqa: BLE001 - told as a Condition; it stays SETTLED, the others go on
                 log.error("deciding image %s failed: %s", image.id, place(error))
+                self._failed.add(image.id)
                 self._conditions.raise_("STAGE_FAILED", f"image {image.id}", type(error).__name__)
         if moved:
             self._on_matched()
