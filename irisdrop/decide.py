@@ -36,7 +36,7 @@ from irisdrop.vocabulary.states import Event, State
 
 log = logging.getLogger(__name__)
 
-Read = tuple[Identified | Refusal, Receipt | None]
+Read = tuple[DeviceProfile | None, Identified | Refusal, Receipt | None]
 
 LONGEST_LOOK = 0.25  # seconds to wait for one that is being read before others are looked at
 DECIDED = "decided.change"  # meta key: the worklist's change up to which everything was decided
@@ -167,11 +167,11 @@ class Decider:
         receipt = self._ask_platform(image) if image.ask_first else None
         if isinstance(receipt, Postponed):
             return None
-        said = self._said(image)
-        return None if said is None else (said, receipt)
-
-    def _said(self, image: ImageFile) -> Identified | Refusal | None:
         profile = self._profiles(image.camera)
+        said = self._said(image, profile)
+        return None if said is None else (profile, said, receipt)
+
+    def _said(self, image: ImageFile, profile: DeviceProfile | None) -> Identified | Refusal | None:
         if profile is None:
             return Refusal(Code.PROFILE_FAULT, "its camera is no longer configured")
         assert image.digest is not None
@@ -185,8 +185,17 @@ class Decider:
                 return None  # read again in the next turn
             return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
 
-    def _identified(self, image: ImageFile, said: Identified | Refusal, receipt: Receipt | None) -> None:
-        profile = self._profiles(image.camera)
+    def _identified(
+        self,
+        image: ImageFile,
+        profile: DeviceProfile | None,
+        said: Identified | Refusal,
+        receipt: Receipt | None,
+    ) -> None:
+        now = self._profiles(image.camera)
+        if (now and now.digest) != (profile and profile.digest):
+            self.woken.set()  # the profile was edited while this was read by the old one: read it again
+            return
         if isinstance(said, Refusal) or profile is None:
             if receipt is not None:
                 self._already_there(self._journal.identify(image, (), "", "it could not be read"), receipt)

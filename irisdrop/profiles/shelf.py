@@ -32,20 +32,25 @@ def find(name_or_path: str, base: Path | None = None) -> Path | Traversable:
     A file NAME.yaml in `base` goes before the shipped one, so that a copy can be edited beside the configuration.
     """
     folder = base or Path()
-    if "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith(SUFFIXES):
-        path = folder / name_or_path
+    own = places(name_or_path, folder)
+    for path in own:
         if path.is_file():
             return path
+    if len(own) == 1:
         raise Foreseen(
-            "NO_SUCH_PROFILE", f"there is no profile {path}", "check the path, or use a name from the shelf."
+            "NO_SUCH_PROFILE", f"there is no profile {own[0]}", "check the path, or use a name from the shelf."
         )
-    for own in (folder / f"{name_or_path}{suffix}" for suffix in SUFFIXES):
-        if own.is_file():
-            return own
     shipped = shelf()
     if name_or_path in shipped:
         return shipped[name_or_path]
     raise unknown(name_or_path, folder, list(shipped))
+
+
+def places(name_or_path: str, folder: Path) -> tuple[Path, ...]:
+    """Where a person's own profile of a name or path would lie, in the order in which it is looked for."""
+    if "/" in name_or_path or "\\" in name_or_path or name_or_path.endswith(SUFFIXES):
+        return (folder / name_or_path,)
+    return tuple(folder / f"{name_or_path}{suffix}" for suffix in SUFFIXES)
 
 
 def unknown(name: str, folder: Path, shipped: list[str]) -> Foreseen:

@@ -1,0 +1,178 @@
+"""What persons write while the agent runs: the configuration and the profiles, taken over whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from irisdrop.profiles.config import CameraSettings, Config, load_config, unfound
+from irisdrop.profiles.profile import DeviceProfile, load_profile, parse_profile
+from irisdrop.profiles.shelf import places
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import Journal
+from irisdrop.vocabulary.faults import Fault, FaultyFile, Foreseen
+
+log = logging.getLogger(__name__)
+
+CONFIGURATION = "configuration"  # subject of CONFIG_FAULTY
+
+Prove = Callable[[DeviceProfile], list[Fault]]
+Look = tuple[int, int, int] | None
+
+
+class Profiles:
+    """The sound profile of each camera; a faulty one is told as a Condition, and the last good one stays."""
+
+    def __init__(self, journal: Journal, conditions: Conditions, prove: Prove) -> None:
+        self._journal = journal
+        self._conditions = conditions
+        self._prove = prove
+
+    def load(self, config: Config) -> dict[str, DeviceProfile]:
+        """The profile of every camera, in place of a faulty one the last good one that the journal keeps.
+
+        Raises FaultyFile with all faults where a camera never had a good one.
+        """
+        found: dict[str, DeviceProfile] = {}
+        missing: list[Fault] = []
+        for camera in config.cameras:
+            faults = self.sound(config, camera, found)
+            if faults:
+                last = self._last(camera)
+                if last is None:
+                    missing += [fault for fault in faults if fault not in missing]
+                else:
+                    found[camera.name] = last
+        if missing:
+            raise FaultyFile(tuple(missing))
+        return found
+
+    def sound(self, config: Config, camera: CameraSettings, into: dict[str, DeviceProfile]) -> tuple[Fault, ...]:
+        """Put a camera's profile as it is written now into a mapping; returns its faults, which are told too."""
+        try:
+            profile = load_profile(camera.profile, base=config.base)
+            faults = tuple(self._prove(profile))
+        except FaultyFile as faulty:
+            faults = faulty.faults
+        except Foreseen as unknown:
+            faults = (unfound(config, camera, unknown),)
+        if faults:
+            log.error("the profile of %s is faulty, the last good one stays: %s", camera.name, in_short(faults))
+            self._conditions.raise_("PROFILE_FAULTY", camera.name, in_short(faults))
+        else:
+            self._conditions.clear("PROFILE_FAULTY", camera.name)
+            into[camera.name] = profile
+        return faults
+
+    def forget(self, config: Config) -> None:
+        """Say nothing more of cameras that are no longer configured."""
+        configured = {camera.name for camera in config.cameras}
+        for camera in self._conditions.subjects("PROFILE_FAULTY"):
+            if camera not in configured:
+                self._conditions.clear("PROFILE_FAULTY", camera)
+
+    def _last(self, camera: CameraSettings) -> DeviceProfile | None:
+        text = self._journal.last_profile(camera.name)
+        if text is None:
+            return None
+        try:
+            return parse_profile(text, camera.profile)
+        except FaultyFile:  # kept by a version with another language
+            return None
+
+
+class Reload:
+    """Looks a few times a second at the files that persons write; what changed and rested since the last look is read.
+
+    `changed_profiles` and `changed_config` are called on the thread that looks; a Foreseen from the latter is told as
+    CONFIG_FAULTY.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        profiles: Profiles,
+        conditions: Conditions,
+        changed_profiles: Callable[[Mapping[str, DeviceProfile]], None],
+        changed_config: Callable[[Config, dict[str, DeviceProfile]], None],
+    ) -> None:
+        self._config = config
+        self._profiles = profiles
+        self._conditions = conditions
+        self._changed_profiles = changed_profiles
+        self._changed_config = changed_config
+        # The first look reads everything once more: something may have been saved since it was read to start with.
+        self._taken: dict[Path, Look] = {}
+        self._last: dict[Path, Look] = {}
+        self._digest = config.digest
+        conditions.clear("CONFIG_FAULTY", CONFIGURATION)
+
+    def look(self) -> None:
+        """Take over what changed. An editor that is still writing is left to end first."""
+        looks = self._looks()
+        rested, self._last = looks == self._last, looks
+        if looks == self._taken or not rested:
+            return
+        self._taken = looks
+        config = self._read_config()
+        if config is not None and config.digest != self._digest:
+            self._take_config(config)
+        else:
+            self._changed_profiles(self._read(self._config))
+        self._taken = self._last = self._looks()
+
+    def _read(self, config: Config) -> dict[str, DeviceProfile]:
+        found: dict[str, DeviceProfile] = {}
+        for camera in config.cameras:
+            self._profiles.sound(config, camera, found)
+        return found
+
+    def _read_config(self) -> Config | None:
+        try:
+            config = load_config(self._config.path)
+            if config.state != self._config.state:
+                raise Foreseen("STATE_MOVED", "`state` changes only with a restart", "stop irisdrop and start it.")
+        except Foreseen as faulty:
+            self._tell(faulty)
+            return None
+        self._conditions.clear("CONFIG_FAULTY", CONFIGURATION)
+        return config
+
+    def _take_config(self, config: Config) -> None:
+        try:
+            self._changed_config(config, self._profiles.load(config))
+        except Foreseen as faulty:
+            self._tell(faulty)
+            return
+        self._config, self._digest = config, config.digest
+        self._profiles.forget(config)
+
+    def _tell(self, faulty: Foreseen) -> None:
+        detail = in_short(faulty.faults) if isinstance(faulty, FaultyFile) else faulty.code
+        log.error("the configuration is faulty, the last good one stays: %s", detail)
+        self._conditions.raise_("CONFIG_FAULTY", CONFIGURATION, detail)
+
+    def _looks(self) -> dict[Path, Look]:
+        return {path: look_of(path) for path in self._paths()}
+
+    def _paths(self) -> Iterable[Path]:
+        yield self._config.path
+        for camera in self._config.cameras:
+            yield from places(camera.profile, self._config.base)
+
+
+def look_of(path: Path) -> Look:
+    """How a file looks without opening it; None where it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def in_short(faults: tuple[Fault, ...]) -> str:
+    """Where the first fault stands and what kind it is; what it quotes stays out, for a profile may hold examples."""
+    first = faults[0]
+    more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return f"{Path(first.file).name} line {first.line}: {first.code}{more}"

@@ -1,0 +1,179 @@
+"""Profiles and the configuration are edited while the agent runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from irisdrop.agent import Agent
+from irisdrop.profiles.config import load_config
+from irisdrop.reference.retina import draw
+from irisdrop.reference.server import ReferencePlatform
+from irisdrop.vocabulary.faults import FaultyFile
+from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.states import State
+
+PROFILE = """\
+irisdrop: 1
+title: Camera of room 1
+status: sampled
+modality: OP
+files: {take: ["*.jpg"]}
+settle: 100ms
+read:
+  - filename: '(?P<PatientID>\\d+)_(?P<ImageLaterality>[RL])\\.jpg'
+match: [PatientID]
+within: any
+examples:
+  - {file: 000815_R.jpg, gives: {PatientID: 000815}}
+  - {file: 000815_X.jpg, refuses: NO_KEYS}
+"""
+PADDED = PROFILE.replace("match:", "clean: {PatientID: [{pad: 6}]}\nmatch:")
+CONFIG = """\
+state: state
+platform: {{kind: http, url: '{url}'}}
+worklist: {{from: platform, every: 1s}}
+cameras:
+  - {{name: room-1, profile: ./camera.yaml, folder: exports}}
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a configuration, one camera and a platform that has one order."""
+    with ReferencePlatform(tmp_path / "platform") as platform:
+        platform.worklist.put([WorklistEntry("E1", {"PatientID": "000815"}, datetime.now(UTC))])
+        (tmp_path / "exports").mkdir()
+        (tmp_path / "camera.yaml").write_text(PROFILE)
+        (tmp_path / "irisdrop.yaml").write_text(CONFIG.format(url=platform.url))
+        yield tmp_path
+
+
+@contextmanager
+def running(site: Path) -> Iterator[Agent]:
+    """An agent at work."""
+    stop = threading.Event()
+    with Agent(load_config(site / "irisdrop.yaml")) as agent:
+        thread = threading.Thread(target=agent.run, args=(stop,))
+        thread.start()
+        try:
+            yield agent
+        finally:
+            stop.set()
+            thread.join(10)
+
+
+def until(true: Callable[[], object], seconds: float) -> None:
+    """Wait for something; fail where it does not come."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+def conditions(agent: Agent) -> dict[str, str]:
+    """What `status` shows, by code."""
+    return {condition.code: condition.detail for condition in agent.conditions.active()}
+
+
+def export(folder: Path, name: str) -> None:
+    """A camera writes a picture and renames it into place."""
+    folder.mkdir(exist_ok=True)
+    (folder / f".{name}").write_bytes(draw(7, "R"))
+    (folder / f".{name}").rename(folder / name)
+
+
+def test_an_edited_profile_is_in_use_within_two_seconds_and_reads_again_what_waits(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        export(site / "exports", "815_R.jpg")
+        until(lambda: agent.journal.in_state(State.IDENTIFIED), 15)
+        (site / "camera.yaml").write_text(PADDED)
+        until(lambda: agent.profiles["room-1"].clean, 2)
+        until(lambda: agent.journal.in_state(State.DELIVERED), 10)
+        image = agent.journal.in_state(State.DELIVERED)[0]
+        assert image.profile == agent.profiles["room-1"].digest
+        assert {reading.value for reading in image.readings if reading.key == "PatientID"} == {"000815"}
+
+
+def test_a_faulty_profile_changes_nothing_and_is_told_with_its_place(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        good = agent.profiles["room-1"]
+        (site / "camera.yaml").write_text(PROFILE.replace("match: [PatientID]", "match: [PatientId]"))
+        until(lambda: "PROFILE_FAULTY" in conditions(agent), 2)
+        assert conditions(agent)["PROFILE_FAULTY"] == "camera.yaml line 9: UNKNOWN_KEY"
+        assert agent.profiles["room-1"] is good
+        export(site / "exports", "000815_R.jpg")
+        until(lambda: agent.journal.in_state(State.DELIVERED), 15)
+        (site / "camera.yaml").write_text(PADDED)
+        until(lambda: "PROFILE_FAULTY" not in conditions(agent), 2)
+        assert agent.profiles["room-1"].clean
+
+
+def test_a_profile_that_fails_its_own_example_is_faulty(site: Path) -> None:
+    with running(site) as agent:
+        (site / "camera.yaml").write_text(PROFILE.replace("[RL]", "[RLX]"))
+        until(lambda: conditions(agent).get("PROFILE_FAULTY") == "camera.yaml line 13: EXAMPLE_FAILED", 2)
+
+
+def test_a_restart_with_a_faulty_profile_begins_with_the_last_good_one(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.last_profile("room-1"), 10)
+    (site / "camera.yaml").write_text(PROFILE.replace("status: sampled", "status: samplde"))
+    with running(site) as agent:
+        assert agent.profiles["room-1"].text == PROFILE
+        assert conditions(agent)["PROFILE_FAULTY"].startswith("camera.yaml line 3: ")
+        export(site / "exports", "000815_R.jpg")
+        until(lambda: agent.journal.in_state(State.DELIVERED), 15)
+
+
+def test_a_first_start_with_a_faulty_profile_says_so_and_holds_nothing(site: Path) -> None:
+    (site / "camera.yaml").write_text("irisdrop: 1\n")
+    config = load_config(site / "irisdrop.yaml")
+    for _ in range(2):  # the second one finds the state free
+        with pytest.raises(FaultyFile):
+            Agent(config)
+
+
+def test_an_edited_configuration_is_in_use_within_two_seconds(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        (site / "exports-2").mkdir()
+        written = (site / "irisdrop.yaml").read_text()
+        (site / "irisdrop.yaml").write_text(
+            written + "  - {name: room-2, profile: topcon-nw400, folder: exports-2, rescan: 1s}\n"
+        )
+        until(lambda: [camera.name for camera in agent.config.cameras] == ["room-1", "room-2"], 2)
+        until(lambda: agent.journal.camera_started("room-2"), 10)
+        export(site / "exports-2", f"{datetime.now():%Y%m%d}_000815_R_001.jpg")  # noqa: DTZ005 - the camera's own clock
+        until(lambda: agent.journal.in_state(State.DELIVERED), 15)
+
+
+def test_a_faulty_configuration_changes_nothing_and_is_told_with_its_place(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        written = (site / "irisdrop.yaml").read_text()
+        (site / "irisdrop.yaml").write_text(written.replace("cameras:", "undo: 5\ncameras:"))
+        until(lambda: conditions(agent).get("CONFIG_FAULTY") == "irisdrop.yaml line 4: WRONG_VALUE", 2)
+        export(site / "exports", "000815_R.jpg")
+        until(lambda: agent.journal.in_state(State.DELIVERED), 15)
+        (site / "irisdrop.yaml").write_text(written.replace("state: state", "state: elsewhere"))
+        until(lambda: conditions(agent).get("CONFIG_FAULTY") == "STATE_MOVED", 2)
+        (site / "irisdrop.yaml").write_text(written)
+        until(lambda: "CONFIG_FAULTY" not in conditions(agent), 2)
+
+
+def test_a_copy_beside_the_configuration_goes_before_the_shelf_at_once(site: Path) -> None:
+    written = (site / "irisdrop.yaml").read_text()
+    (site / "irisdrop.yaml").write_text(written.replace("./camera.yaml", "canon-cr2"))
+    with running(site) as agent:
+        assert agent.profiles["room-1"].title == "Canon CR-2"
+        (site / "canon-cr2.yaml").write_text(PROFILE)
+        until(lambda: agent.profiles["room-1"].title == "Camera of room 1", 2)
