@@ -61,3 +61,8 @@ def network_file_system(path: Path) -> str | None:
 def private(folder: Path) -> None:
     """Readable by the account of the service alone."""
     folder.chmod(0o700)
+
+
+def private_file(file: Path) -> None:
+    """Readable by the account of the service alone."""
+    file.chmod(0o600)

@@ -35,3 +35,7 @@ def network_file_system(path: Path) -> str | None:
 
 def private(folder: Path) -> None:
     """The service's installer sets the ACL: a folder below ProgramData inherits it."""
+
+
+def private_file(file: Path) -> None:
+    """Nothing to do: the ACL of its folder is inherited."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from irisdrop.record.lease import Lease
 from irisdrop.record.schema import MIGRATIONS
-from irisdrop.record.system import network_file_system
+from irisdrop.record.system import network_file_system, private_file, sync_folder
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.marks import mark
+
+BACKUPS = 2  # of the journal before a migration
 
 
 class Damaged(Exception):
@@ -36,9 +40,12 @@ class Database:
         self._depth = 0
         self._after: list[Callable[[], None]] = []
         self._clock = clock
+        new = not path.exists()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
             self._connection.row_factory = sqlite3.Row
+            if new:
+                private_file(path)  # SQLite gives the files that it keeps beside it the same rights
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -131,9 +138,12 @@ class Database:
                 f"The journal {self.path} was written by a newer irisdrop (it has {min(unknown)}).",
                 "install the newer irisdrop again; an older one must not touch this journal.",
             )
-        for name, script in MIGRATIONS:
-            if name not in applied:
-                self._apply(name, script)
+        missing = [(name, script) for name, script in MIGRATIONS if name not in applied]
+        if applied and missing:
+            _refuse_while_old(self.path)
+            self._back_up(missing[0][0])
+        for name, script in missing:
+            self._apply(name, script)
 
     def _tables(self) -> set[str]:
         return {row["name"] for row in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -144,6 +154,29 @@ class Database:
         if missing := wanted - self._tables():
             self.close()
             raise Damaged(f"no table {min(missing)}")
+
+    def _back_up(self, migration: str) -> None:
+        """A copy of the journal as it is, before a migration touches it; the newest `BACKUPS` are kept."""
+        target = self.path.with_name(f"{self.path.name}.before-{migration}")
+        draft = target.with_name(f"{target.name}.{os.getpid()}.new")
+        try:
+            with closing(sqlite3.connect(draft)) as copy:
+                self._connection.backup(copy)
+            private_file(draft)
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+            draft.replace(target)
+            sync_folder(self.path.parent)
+        except (sqlite3.OperationalError, OSError) as error:
+            draft.unlink(missing_ok=True)
+            raise Foreseen(
+                "NO_BACKUP",
+                f"The journal can't be copied before it is upgraded ({type(error).__name__}); it was left as it is.",
+                "make room on the disk of the state folder, then start irisdrop again.",
+            ) from error
+        backups = sorted(self.path.parent.glob(f"{self.path.name}.before-*"), key=lambda path: path.stat().st_mtime_ns)
+        for old in backups[:-BACKUPS]:
+            old.unlink(missing_ok=True)
 
     def _applied(self) -> set[str]:
         tables = self._tables()
@@ -167,6 +200,17 @@ class Database:
 def _tells_damage(error: sqlite3.DatabaseError) -> bool:
     """Only these say that the file is to blame: a locked, full or forbidden one must never be set aside."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _refuse_while_old(path: Path) -> None:
+    """A command of the new version must not change the tables under an agent of the old one."""
+    holder = Lease.holder(path.parent)
+    if holder is not None and not holder.startswith(f"process {os.getpid()} "):
+        raise Foreseen(
+            "AGENT_OLDER",
+            f"irisdrop was upgraded, and an agent of the older version still runs: {holder}.",
+            "restart it (`irisdrop service stop`, `irisdrop service start`); it upgrades the journal.",
+        )
 
 
 @contextmanager
