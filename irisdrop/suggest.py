@@ -42,7 +42,8 @@ def suggested(image: ImageFile, orders: Orders, config: Config) -> list[Suggesti
         entries |= {entry.id: entry for entry in orders.between(image.arrived - AROUND, image.arrived + AROUND)}
     pairs = [(r.key, r.value) for r in sound if r.key in LOOKUP_KEYS]
     entries |= {entry.id: entry for entry in orders.find(pairs)}
-    return suggestions(sound, when, entries.values(), name=image.name)
+    merged = {entry.id: entry for entry in orders.renumbered(r.value for r in sound if r.key == "PatientID")}
+    return suggestions(sound, when, (entries | merged).values(), name=image.name, renumbered=merged)
 
 
 def likely_moment(sound: Sequence[Reading], situation: Situation, doubted: bool) -> Capture | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from irisdrop.matching.contradictions import eye
@@ -36,10 +36,12 @@ def suggestions(
     most: int = 5,
     *,
     name: str = "",
+    renumbered: Collection[str] = (),
 ) -> list[Suggestion]:
     """The orders that an image may belong to, the likeliest first; none without evidence of identity.
 
-    `name` is the export's own, in which a number may stand that the profile's patterns could not read.
+    `name` is the export's own, in which a number may stand that the profile's patterns could not read; `renumbered` are
+    the ids of entries whose patient had the image's number before a merge.
     """
     found = []
     for entry in entries:
@@ -47,6 +49,8 @@ def suggestions(
             continue
         identity = [evidence for reading in readings for evidence in _identity(reading, entry)]
         identity += _in_name(readings, name, entry)
+        if entry.id in renumbered:
+            identity.append((75.0, "PatientID is what its patient had before it was changed"))
         if sum(weight for weight, _ in identity) <= 0:
             continue
         evidence = identity + _circumstances(readings, taken, entry)

@@ -24,6 +24,7 @@ LOOKUP_KEYS = (
     "PatientBirthDate",
     "PatientName",
 )
+FORMERLY = "formerly PatientID"  # in entry_keys: the number that an entry's patient had before a merge
 
 
 class Orders:
@@ -80,6 +81,10 @@ class Orders:
             if entry is not None:
                 found.append(entry_of(entry))
         return sorted(found, key=lambda entry: entry.id)
+
+    def renumbered(self, numbers: Iterable[str]) -> list[WorklistEntry]:
+        """Every entry whose patient had one of these PatientIDs before a merge: for suggestions, never for a match."""
+        return self.find((FORMERLY, number) for number in numbers)
 
     def get(self, identifier: str) -> WorklistEntry | None:
         """One entry by its id."""
@@ -153,7 +158,8 @@ class Orders:
                 "UPDATE entries SET keys=?, start=?, site=?, single_eye=?, standing=?, sync=?, change=? WHERE number = ?",
                 (*new, sync, sync, number),
             )
-            self._db.execute("DELETE FROM entry_keys WHERE number = ?", (number,))
+            self._db.execute("DELETE FROM entry_keys WHERE number = ? AND key <> ?", (number, FORMERLY))
+            self._remember_number(number, json.loads(row["keys"]).get("PatientID"), entry.keys.get("PatientID"))
         else:
             number = self._db.execute(
                 "INSERT INTO entries (id, keys, start, site, single_eye, standing, sync, change) VALUES (?,?,?,?,?,?,?,?)",
@@ -164,6 +170,10 @@ class Orders:
             [(key, _lookup(key, entry.keys[key]), number) for key in LOOKUP_KEYS if entry.keys.get(key)],
         )
         return True
+
+    def _remember_number(self, number: int, before: str | None, now: str | None) -> None:
+        if before and before != now:
+            self._db.execute("INSERT OR IGNORE INTO entry_keys VALUES (?, ?, ?)", (FORMERLY, before, number))
 
     def _withdraw(self, identifiers: list[str], why: Standing, sync: int) -> list[str]:
         changed = []
