@@ -1,0 +1,89 @@
+"""What is not well now, as every surface shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import Journal
+from irisdrop.vocabulary.conditions import KINDS
+
+
+def told(records: Any) -> list[tuple[str, str, str]]:
+    return [(condition.code, condition.subject, condition.detail) for condition in records.conditions.active()]
+
+
+def test_what_is_raised_is_shown_until_it_is_cleared(records: Any, clock: Any) -> None:
+    records.conditions.raise_("DISK_FULL", "spool", "no room")
+    assert told(records) == [("DISK_FULL", "spool", "no room")]
+    records.conditions.clear("DISK_FULL", "spool")
+    assert told(records) == []
+    records.conditions.clear("DISK_FULL", "spool")
+
+
+def test_it_says_since_when_and_a_new_detail_does_not_begin_anew(records: Any, clock: Any) -> None:
+    records.conditions.raise_("DISK_FULL", "spool", "no room")
+    since = records.conditions.active()[0].since
+    clock.advance(60)
+    records.conditions.raise_("DISK_FULL", "spool", "still no room")
+    condition = records.conditions.active()[0]
+    assert (condition.since, condition.detail) == (since, "still no room")
+
+
+def test_what_may_pass_by_itself_is_shown_only_when_it_lasts(records: Any, clock: Any) -> None:
+    records.conditions.raise_("PLATFORM_UNREACHABLE", "platform")
+    clock.advance(59)
+    assert told(records) == []
+    assert records.conditions.subjects("PLATFORM_UNREACHABLE") == ["platform"]
+    clock.advance(1)
+    assert told(records) == [("PLATFORM_UNREACHABLE", "platform", "")]
+
+
+def test_a_symptom_is_silent_while_its_cause_shows(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    symptom = replace(KINDS["WORKLIST_STALE"], depends_on=("PLATFORM_DENIED",))
+    monkeypatch.setitem(KINDS, "WORKLIST_STALE", symptom)
+    records.conditions.raise_("WORKLIST_STALE", "worklist")
+    records.conditions.raise_("PLATFORM_DENIED", "platform")
+    assert [code for code, _, _ in told(records)] == ["PLATFORM_DENIED"]
+    records.conditions.clear("PLATFORM_DENIED", "platform")
+    assert [code for code, _, _ in told(records)] == ["WORKLIST_STALE"]
+
+
+def test_the_worst_comes_first(records: Any) -> None:
+    for code in ("FILES_KNOWN", "QUARANTINE_WAITING", "DISK_FULL"):
+        records.conditions.raise_(code, "x")
+    assert [code for code, _, _ in told(records)] == ["DISK_FULL", "QUARANTINE_WAITING", "FILES_KNOWN"]
+
+
+def test_a_condition_survives_a_restart_and_another_process_can_clear_it(records: Any) -> None:
+    records.conditions.raise_("DISK_FULL", "spool")
+    other = Journal.open(records.state / "journal.db", records.clock)
+    Conditions(other.database, records.clock).clear("DISK_FULL", "spool")
+    other.close()
+    assert told(records) == []
+    records.conditions.raise_("DISK_FULL", "spool")
+    assert told(records) == [("DISK_FULL", "spool", "")]
+
+
+def test_what_was_raised_in_a_commit_that_failed_can_be_raised_again(records: Any) -> None:
+    with pytest.raises(RuntimeError), records.journal.transaction():
+        records.conditions.raise_("RECEIPT_ALARM", "image 1")
+        raise RuntimeError
+    assert told(records) == []
+    records.conditions.raise_("RECEIPT_ALARM", "image 1")
+    assert told(records) == [("RECEIPT_ALARM", "image 1", "")]
+
+
+def test_an_unknown_code_is_a_fault_of_ours(records: Any) -> None:
+    with pytest.raises(KeyError):
+        records.conditions.raise_("NO_SUCH_THING", "x")
+
+
+def test_a_code_of_another_version_hides_nothing(records: Any) -> None:
+    with records.journal.transaction():
+        records.journal.database.execute("INSERT INTO conditions VALUES ('OF_TOMORROW', 'x', '', 'then')")
+    records.conditions.raise_("DISK_FULL", "spool")
+    assert told(records) == [("DISK_FULL", "spool", "")]
