@@ -1,0 +1,85 @@
+"""What disks, power cuts and well-meaning people do to a journal."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+
+def harm(state: Path, rng: random.Random) -> str:
+    """Damage the journal of a dead agent in a drawn way; returns what was done."""
+    kinds = {
+        "deleted": _deleted,
+        "deleted with its companions": _all_deleted,
+        "WAL deleted": _wal_deleted,
+        "WAL cut": _wal_cut,
+        "WAL flipped": _wal_flipped,
+        "cut": _cut,
+        "page spoilt": _page,
+        "header spoilt": _header,
+        "emptied": _emptied,
+    }
+    name = rng.choice(sorted(kinds))
+    kinds[name](state / "journal.db", rng)
+    return name
+
+
+def _deleted(file: Path, _: random.Random) -> None:
+    file.unlink(missing_ok=True)
+
+
+def _all_deleted(file: Path, _: random.Random) -> None:
+    for part in (file, _wal(file), file.with_name(file.name + "-shm")):
+        part.unlink(missing_ok=True)
+
+
+def _wal(file: Path) -> Path:
+    return file.with_name(file.name + "-wal")
+
+
+def _wal_deleted(file: Path, _: random.Random) -> None:
+    _wal(file).unlink(missing_ok=True)
+
+
+def _wal_cut(file: Path, rng: random.Random) -> None:
+    _truncate(_wal(file), rng)
+
+
+def _cut(file: Path, rng: random.Random) -> None:
+    _truncate(file, rng)
+
+
+def _truncate(file: Path, rng: random.Random) -> None:
+    if file.exists() and file.stat().st_size > 1:
+        with file.open("r+b") as opened:
+            opened.truncate(rng.randrange(1, file.stat().st_size))
+
+
+def _wal_flipped(file: Path, rng: random.Random) -> None:
+    _spoil(_wal(file), rng, rng.randrange(1, 40), 1)
+
+
+def _page(file: Path, rng: random.Random) -> None:
+    _spoil(file, rng, rng.randrange(1, 4), 4096)
+
+
+def _header(file: Path, rng: random.Random) -> None:
+    if file.exists():
+        with file.open("r+b") as opened:
+            opened.write(rng.randbytes(100))
+
+
+def _emptied(file: Path, _: random.Random) -> None:
+    if file.exists():
+        file.write_bytes(b"")
+
+
+def _spoil(file: Path, rng: random.Random, count: int, size: int) -> None:
+    """Overwrite `count` stretches of `size` bytes."""
+    if not file.exists() or file.stat().st_size <= size:
+        return
+    length = file.stat().st_size
+    with file.open("r+b") as opened:
+        for _ in range(count):
+            opened.seek(rng.randrange(length // size) * size)
+            opened.write(rng.randbytes(size))
