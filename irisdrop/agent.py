@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from irisdrop import __version__
 from irisdrop.arrival.lookout import Lookout
 from irisdrop.decide import Decider
 from irisdrop.explain import prove
@@ -21,7 +22,9 @@ from irisdrop.outcome.deliver import Courier
 from irisdrop.platforms import open_platform, open_worklist
 from irisdrop.profiles.config import Config
 from irisdrop.profiles.profile import DeviceProfile, parse_profile
+from irisdrop.record.audit import Kind
 from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import AGENT
 from irisdrop.record.lease import Lease
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
@@ -34,6 +37,7 @@ from irisdrop.vocabulary.states import State
 log = logging.getLogger(__name__)
 
 LOOK_EVERY = 0.25  # seconds between looks at the configuration and the profiles
+HEAD_EVERY = 3600.0  # seconds between lines of log that tell the head of the audit trail
 STOP_WITHIN = 4.0  # seconds for the threads to end; what they leave, the next start goes on with
 
 
@@ -65,6 +69,7 @@ class Agent:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._begun = False
         self._join()
 
     def _join(self) -> None:
@@ -114,6 +119,7 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then end within five seconds."""
         reload = None if self._fixed else self._reload()
+        self._audit_start()
         self._begin()
         self._start_stages()
         while not stop.wait(LOOK_EVERY):
@@ -132,9 +138,11 @@ class Agent:
 
     def once(self) -> None:
         """Carry everything that is there as far as it goes."""
+        self._audit_start()
         self._begin()
         changed = self.worklist.sync()
         if changed:
+            self._audit_query(changed)
             self.decider.entries_changed(changed)
         for lookout in self.lookouts:
             lookout.once()
@@ -143,6 +151,11 @@ class Agent:
             pass
         self.confirmer.turn(0.0)
         self.housekeeping.turn()
+
+    def alive(self) -> bool:
+        """Whether every stage runs and the journal answers; it hangs where the journal does."""
+        self.journal.meta(CLEAN)
+        return all(thread.is_alive() for thread in self._threads)
 
     def halt(self) -> None:
         """Stop the threads within five seconds; the records stay open to be looked at."""
@@ -165,6 +178,9 @@ class Agent:
             return
         self._closed = True
         self.halt()
+        if self._begun:
+            self.journal.audit.write(Kind.APPLICATION, "E", AGENT, detail="stop")
+            self._tell_head()
         self.worklist.close()
         self.platform.close()
         if not any(thread.is_alive() for thread in self._threads):
@@ -219,6 +235,24 @@ class Agent:
         self.journal.keep_profile(profile.digest, profile.name, profile.text)
         self.journal.use_profile(camera, profile.digest)
 
+    # ------------------------------------------------------------------ audit
+
+    def _audit_start(self) -> None:
+        self._begun = True
+        rebuilt = ", the journal was rebuilt and the trail begins anew" if self.journal.audit.head().number == 0 else ""
+        rebuilt = rebuilt if self.journal.meta("rebuilt") else ""
+        self.journal.audit.write(Kind.APPLICATION, "E", AGENT, detail=f"start of {__version__}{rebuilt}")
+        self._tell_head()
+
+    def _audit_query(self, changed: list[str]) -> None:
+        """The worklist is asked every minute: only what an answer changed is worth a record."""
+        self.journal.audit.write(Kind.QUERY, "E", AGENT, detail=f"worklist: {len(changed)} orders changed")
+
+    def _tell_head(self) -> None:
+        """To the log, so that a tail that is cut later can be proven from there."""
+        self._head_told = self.clock.monotonic()
+        log.info("audit head %s", self.journal.audit.head())
+
     # ------------------------------------------------------------------ within
 
     def _begin(self) -> None:
@@ -262,6 +296,7 @@ class Agent:
             try:
                 changed = self.worklist.sync()
                 if changed:
+                    self._audit_query(changed)
                     self.decider.entries_changed(changed)
                 elif changed is not None and self.journal.in_state(State.IDENTIFIED, limit=1):
                     # Nothing new, but the list is fresh again: what waited for that is decided.
@@ -275,6 +310,8 @@ class Agent:
     def _keep_house(self, stop: threading.Event) -> None:
         while not self.clock.wait(stop, 60.0):
             try:
+                if self.clock.monotonic() - self._head_told >= HEAD_EVERY:
+                    self._tell_head()
                 self.housekeeping.turn()
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("housekeeping failed: %s", place(error))

@@ -144,14 +144,14 @@ def test_two_thousand_files_at_once_and_a_kill_in_the_middle_are_each_delivered_
 def test_it_stops_in_order_within_five_seconds(config: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         agent = Process(config)
-        until(lambda: "running" in command(config, "status").stdout)
+        until(lambda: "agent: running" in command(config, "status").stdout)
         assert agent.end(number) < 5
         assert agent.running.returncode == 0
 
 
 def test_a_second_agent_is_refused_by_the_name_of_the_first(config: Path) -> None:
     agent = Process(config)
-    until(lambda: "running" in command(config, "status").stdout)
+    until(lambda: "agent: running" in command(config, "status").stdout)
     second = command(config, "run")
     assert second.returncode == 1
     assert f"process {agent.running.pid}" in second.stderr

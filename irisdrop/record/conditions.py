@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Final
 
@@ -9,6 +10,8 @@ from irisdrop.record.database import Database
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import KINDS, Condition
+
+log = logging.getLogger(__name__)
 
 QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
 
@@ -26,13 +29,18 @@ class Conditions:
         KINDS[code]  # an unknown code is a fault of ours
         self._quiet.pop((code, subject), None)
         # Asked each time: another thread, another process or a rolled back commit may have changed what was raised.
-        if self._detail(code, subject) == detail:
+        before = self._detail(code, subject)
+        if before == detail:
             return
         with self._db.transaction():
             self._db.execute(
                 "INSERT INTO conditions VALUES (?, ?, ?, ?) ON CONFLICT (code, subject) DO UPDATE SET detail = excluded.detail",
                 (code, subject, detail, stamp(self._clock.now())),
             )
+            if before is None:
+                # Without `detail`, which is for the person who looks: it may quote a line of a profile.
+                fields = {"condition": code, "subject": subject}
+                self._db.afterwards(lambda: log.warning("condition raised", extra={"fields": fields}))
 
     def clear(self, code: str, subject: str) -> None:
         """Note that it is well again; said for every image, so what was found well a moment ago is not asked again."""
@@ -44,6 +52,8 @@ class Conditions:
             return
         with self._db.transaction():
             self._db.execute("DELETE FROM conditions WHERE code = ? AND subject = ?", (code, subject))
+            fields = {"condition": code, "subject": subject}
+            self._db.afterwards(lambda: log.info("condition cleared", extra={"fields": fields}))
 
     def subjects(self, code: str) -> list[str]:
         """What a condition is raised for now, shown or not yet."""

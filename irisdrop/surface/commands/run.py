@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from pathlib import Path
 
 import click
 
+from irisdrop.surface.log import by_journald, open_log
 from irisdrop.surface.opened import load
+from irisdrop.surface.supervision import keep_watched, notify
 
 
 @click.command("run")
@@ -20,20 +21,20 @@ def run(config_path: Path | None, once: bool, verbose: bool) -> None:
     """Watch the cameras' folders, match each image with its order, and deliver it."""
     from irisdrop.agent import Agent
 
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # What libraries say of the wire may hold addresses with tokens, and file names.
-    for noisy in ("urllib3", "watchdog", "pydicom", "exifread", "PIL"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    config = load(config_path)
+    open_log(config.state, verbose=verbose)
     stop = threading.Event()
     _stop_on_signals(stop)
-    with Agent(load(config_path)) as agent:
+    with Agent(config) as agent:
         if once:
             agent.once()
-        else:
-            click.echo(f"irisdrop runs on {agent.config.state}; Ctrl-C stops it", err=True)
-            agent.run(stop)
+            return
+        if not by_journald():
+            click.echo(f"irisdrop runs on {config.state}; Ctrl-C stops it", err=True)
+        keep_watched(agent.alive, stop)
+        notify("READY=1")
+        agent.run(stop)
+        notify("STOPPING=1")
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
