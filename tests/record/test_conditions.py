@@ -16,7 +16,7 @@ def told(records: Any) -> list[tuple[str, str, str]]:
     return [(condition.code, condition.subject, condition.detail) for condition in records.conditions.active()]
 
 
-def test_what_is_raised_is_shown_until_it_is_cleared(records: Any, clock: Any) -> None:
+def test_what_is_raised_is_shown_until_it_is_cleared(records: Any) -> None:
     records.conditions.raise_("DISK_FULL", "spool", "no room")
     assert told(records) == [("DISK_FULL", "spool", "no room")]
     records.conditions.clear("DISK_FULL", "spool")

@@ -122,7 +122,7 @@ def test_what_fails_inside_leaves_nothing(opened: Database) -> None:
     assert [row["value"] for row in opened.rows("SELECT * FROM meta")] == ["c"]
 
 
-def test_a_transaction_inside_another_is_one_commit(opened: Database, path: Path) -> None:
+def test_a_transaction_inside_another_is_one_commit(opened: Database) -> None:
     with pytest.raises(RuntimeError), opened.transaction():
         with opened.transaction():
             opened.execute("INSERT INTO meta VALUES ('a', 'b')")

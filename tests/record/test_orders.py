@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from irisdrop.record.orders import Orders
-from irisdrop.vocabulary.orders import Standing, WorklistChanges, WorklistEntry, Withdrawal
+from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges, WorklistEntry
 
 
 def test_an_incremental_answer_changes_what_it_names_and_leaves_the_rest(records: Any) -> None:
