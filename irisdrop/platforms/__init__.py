@@ -87,6 +87,8 @@ class WorklistSource(Protocol):
 PLATFORMS: Final[dict[str, tuple[str, str]]] = {
     "http": ("irisdrop.platforms.http", "open_platform"),
     "folder": ("irisdrop.platforms.folder", "open_platform"),
+    "dicomweb": ("irisdrop.platforms.dicomweb", "open_platform"),
+    "dimse": ("irisdrop.platforms.dimse", "open_platform"),
 }
 WORKLISTS: Final[dict[str, tuple[str, str]]] = {
     "platform": ("irisdrop.platforms.http_worklist", "open_worklist"),

@@ -60,7 +60,7 @@ class HttpPlatform:
         try:
             reply = self._wire.ask("GET", f"/images/{digest}")
         except (Unreachable, NoToken) as error:
-            return _no_answer(error)
+            return no_answer(error)
         receipt = parse_receipt(reply.body)
         if reply.status == 404:
             return None
@@ -90,7 +90,7 @@ class HttpPlatform:
         try:
             reply = self._wire.ask("PUT", f"/images/{parcel.digest}", headers=headers, body=body)
         except (Unreachable, NoToken) as error:
-            return _no_answer(error)
+            return no_answer(error)
         mark("upload.answer.after")
         return self._answer(reply, parcel)
 
@@ -137,7 +137,8 @@ def token_of(secret: object) -> Token:
     return reveal if reveal is not None else lambda: None
 
 
-def _no_answer(error: Unreachable | NoToken) -> Postponed:
+def no_answer(error: Unreachable | NoToken) -> Postponed:
+    """What it means for an image that nothing came back."""
     if isinstance(error, NoToken):
         return Postponed(str(error), condition="PLATFORM_DENIED", halts=True)
     return Postponed(error.detail, condition="PLATFORM_STRANGE" if error.strange else "PLATFORM_UNREACHABLE")

@@ -38,18 +38,17 @@ PEER: Final[Options] = {
     "calling": Option(default="IRISDROP"),
     **TLS,
 }
-RECEIPT: Final = Option("choice", default="query", choices=("query", "none"))
+OBJECTS: Final[Options] = {
+    "coerce": Option("flag", default=False),
+    "burned_in": Option("flag", default=True),
+    "receipt": Option("choice", default="query", choices=("query", "none")),
+}
 
 PLATFORM_OPTIONS: Final[dict[str, Options]] = {
     "http": {},
     "folder": {"path": Option("path", required=True), "template": Option(), "marker": Option()},
-    "dicomweb": {
-        "user": Option(),
-        "password": Option("secret"),
-        "coerce": Option("flag", default=False),
-        "receipt": RECEIPT,
-    },
-    "dimse": {**PEER, "coerce": Option("flag", default=False), "receipt": RECEIPT},
+    "dicomweb": {"user": Option(), "password": Option("secret"), **OBJECTS},
+    "dimse": {**PEER, **OBJECTS},
     "iris": {
         "organization": Option(required=True),
         "container": Option(required=True),

@@ -29,7 +29,7 @@ class Parcel:
     `file` is the spool file; `digest` is the SHA-256 of its bytes in hex; `keys` are the order's, `said` what the image
     says about itself, both DICOM keywords. `replaces` is the id of the receipt that a person's correction takes the
     place of. `name` is the export's path below the camera's folder; `modality` and `context` (`Primary`, …) are the
-    profile's.
+    profile's; `decided` is when it was given to its order, the same at every try.
     """
 
     file: str
@@ -46,6 +46,7 @@ class Parcel:
     said: tuple[tuple[str, str], ...] = ()
     modality: str = "OP"
     context: str = "Unknown"
+    decided: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
