@@ -67,6 +67,7 @@ class Agent:
         self.worklist = Worklist(self.orders, open_worklist(config), self.conditions, self.clock, config.worklist.stale)
         self.parsers = Parsers()
         self._stop = threading.Event()
+        self.sync_asked = threading.Event()  # set by whoever does not want to wait for the next sync
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._begun = False
@@ -286,7 +287,7 @@ class Agent:
         thread.start()
 
     def _wake(self) -> None:
-        for event in (self.courier.woken, self.decider.woken):
+        for event in (self.courier.woken, self.decider.woken, self.sync_asked):
             event.set()
         for lookout in self.lookouts:
             lookout.wake()
@@ -305,7 +306,8 @@ class Agent:
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("syncing the worklist failed: %s", place(error))
                 self.conditions.raise_("STAGE_FAILED", "worklist", type(error).__name__)
-            self.clock.wait(stop, self.config.worklist.every)
+            self.clock.wait(self.sync_asked, self.config.worklist.every)
+            self.sync_asked.clear()
 
     def _keep_house(self, stop: threading.Event) -> None:
         while not self.clock.wait(stop, 60.0):
