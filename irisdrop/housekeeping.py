@@ -7,9 +7,11 @@ import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
 from irisdrop.profiles.config import CameraSettings, Config
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
+from irisdrop.record.overview import Overview
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
@@ -32,6 +34,7 @@ class Housekeeping:
     def turn(self) -> None:
         """Everything once."""
         self.tell_counts()
+        self.tell_clocks()
         self._clear_spool()
         for camera in self._config.cameras:
             if not camera.after.leave:
@@ -47,6 +50,17 @@ class Housekeeping:
             on_the_way = sum(n for state, n in counts.items() if state not in ENDED)
             gone = camera not in configured and on_the_way
             self._tell("CAMERA_UNCONFIGURED", camera, f"{on_the_way} images" if gone else "")
+
+    def tell_clocks(self) -> None:
+        """Which cameras' clocks are off, with the setting that would correct each; nothing corrects by itself."""
+        newest = Overview(self._journal.database).arrived_since(self._clock.now() - timedelta(days=1), 500)
+        for camera in self._config.cameras:
+            of_it = [image for image in newest if image.camera == camera.name]
+            wanted = drift(passages(of_it, self._config.site.zone))
+            if wanted is None and of_it:
+                continue  # nothing can be said now; what was found before stands
+            off = wanted is not None and abs(wanted - camera.clock) >= WORTH_TELLING
+            self._tell("CLOCK_DRIFT", camera.name, _clock_detail(wanted) if off and wanted is not None else "")
 
     def _tell(self, code: str, subject: str, detail: str) -> None:
         if detail:
@@ -100,3 +114,10 @@ class Housekeeping:
         source.rename(target)
         mark("source.after")
         return True
+
+
+def _clock_detail(wanted: timedelta) -> str:
+    side = "behind" if wanted > timedelta(0) else "ahead"
+    if abs(wanted) > timedelta(days=30):
+        return f"its stamps are {abs(wanted).days} days {side}: its battery may be dead"
+    return f"its stamps are {setting(abs(wanted))} {side}; `clock: {setting(wanted)}` at this camera corrects them"

@@ -18,8 +18,10 @@ camera's profile and knows the worklist as it is told until the image's patience
    other order of the patient fits the moment of arrival but not the stamp.
 
 So two open orders of one patient with nothing that tells them apart are not determinable, nor is a number with an
-error, whoever it resembles. An image without an order at all has no right answer: it must never be matched. One kind
-can't be detected by anybody: a number typed that is another scheduled patient's, where nothing else is read.
+error, whoever it resembles. An image without an order at all has no right answer: it must never be matched. Two kinds
+can't be detected by anybody from what is known when the image is sent, and are counted apart: a number typed that is
+another scheduled patient's, where nothing else is read; and an order that is written afterwards, while another one of
+the patient's is open and fits.
 """
 
 from __future__ import annotations
@@ -257,7 +259,7 @@ class Making:
         arrived: datetime | None = None,
         sent: datetime | None = None,
         digest: str | None = None,
-        folder: str = "",
+        live: bool = True,
         **otherwise: Any,
     ) -> Export:
         """One picture of the eye `shown`; `otherwise` is what the camera says instead of what it should."""
@@ -267,11 +269,11 @@ class Making:
         arrived = arrived or taken + self.chance.uniform(2, 20) * timedelta(seconds=1)
         export = Export(
             room=room.name,
-            name=folder + name,
+            name=name,
             contents=contents,
             digest=digest or f"{self.chance.randrange(16**16):016x}",
             arrived=arrived,
-            live=True,
+            live=live,
             sent=sent or arrived + self.chance.uniform(20, 60) * timedelta(seconds=1),
             kind=kind,
             case=case,

@@ -10,6 +10,7 @@ is suggestion 1 for fewer than 95 % of the quarantined ones that have one on the
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import tempfile
 import time
@@ -331,13 +332,13 @@ class Table:
         for (kind, _), row in self.rows.items():
             found.setdefault(kind, Row())
             found[kind] += row
-        return dict(sorted(found.items(), key=lambda pair: (pair[0] == UNDETECTABLE, pair[0] != "ordinary", pair[0])))
+        return dict(sorted(found.items(), key=lambda pair: (pair[0] in UNDETECTABLE, pair[0] != "ordinary", pair[0])))
 
     def total(self) -> Row:
-        """All kinds but the undetectable one."""
+        """All kinds but the undetectable ones."""
         whole = Row()
         for kind, row in self.kinds().items():
-            if kind != UNDETECTABLE:
+            if kind not in UNDETECTABLE:
                 whole += row
         return whole
 
@@ -375,7 +376,7 @@ def count(table: Table, played: Day, playing: Playing, examples: int = 20) -> No
         trouble = _decided(row, course, played) if course.matched is not None else _left(row, course, playing)
         if isinstance(course.decision, Unmatched):
             table.reasons[(export.kind, export.case, course.decision.reason)] += 1
-        if trouble and len(table.examples) < examples and export.kind != UNDETECTABLE:
+        if trouble and len(table.examples) < examples and export.kind not in UNDETECTABLE:
             words = course.decision.trace[-1] if course.decision is not None and course.decision.trace else ""
             reason = (
                 f"{course.decision.reason} {course.decision.detail}" if isinstance(course.decision, Unmatched) else ""
@@ -468,6 +469,7 @@ def main() -> int:
     asked.add_argument("--examples", type=int, default=20)
     asked.add_argument("--folder", type=Path, default=memory(), help="where the mirrors are; best in memory")
     given = asked.parse_args()
+    logging.getLogger("irisdrop").addHandler(logging.NullHandler())  # conditions of the mirror are no news here
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         table = run(given.seed, range(given.days), Path(folder), given.examples)

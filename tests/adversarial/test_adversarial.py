@@ -55,10 +55,12 @@ def test_every_kind_of_trouble_is_at_least_three_percent_of_the_images(table: su
     assert len(table.kinds()) == len(KINDS)
 
 
-def test_what_nobody_can_detect_has_a_row_of_its_own(table: suite.Table) -> None:
+def test_what_nobody_can_detect_has_rows_of_its_own(table: suite.Table) -> None:
     """The typed number of another scheduled patient does go wrong, and is not hidden in a kind that counts."""
-    assert table.kinds()[UNDETECTABLE].wrong == table.kinds()[UNDETECTABLE].images > 0
-    assert table.total().images + table.kinds()[UNDETECTABLE].images == sum(r.images for r in table.rows.values())
+    apart = [row for kind, row in table.kinds().items() if kind in UNDETECTABLE]
+    assert len(apart) == 2
+    assert all(row.wrong > 0.9 * row.images > 0 for row in apart)
+    assert table.total().images + sum(row.images for row in apart) == sum(row.images for row in table.rows.values())
 
 
 def test_a_seed_makes_the_same_day_each_time_and_another_seed_another() -> None:

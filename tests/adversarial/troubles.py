@@ -32,8 +32,11 @@ def ordinary(d: Making) -> None:
         order = d.order(person, start)
         room = d.room() if d.chance.random() < 0.9 else ROOMS["room-7"]
         begin = start + d.chance.randrange(-15, 40) * MINUTE
-        late = {} if d.chance.random() < 0.8 else {"arrived": begin + d.chance.randrange(10, 90) * MINUTE}
-        d.exam("ordinary", "", room, person, order, begin, determinable=True, **late)
+        draw = d.chance.random()
+        case = "live" if draw < 0.7 else "exported later" if draw < 0.9 else "found at the agent's start"
+        later = {} if case == "live" else {"arrived": begin + d.chance.randrange(10, 90) * MINUTE}
+        eyes = d.chance.choice(("RL", "RLRL"))
+        d.exam("ordinary", case, room, person, order, begin, eyes, determinable=True, live=draw < 0.9, **later)
 
 
 def one_letter(d: Making) -> None:
@@ -317,7 +320,13 @@ def ordered_again(d: Making) -> None:
         else:
             untold = {"accession": "", "study": d.study()}
             sent = start + 15 * MINUTE
-            d.exam(kind, case, d.room(), person, new, start, determinable=True, sent=sent, **untold)
+            sure = case != "both open when it comes"
+            d.exam(kind, case, d.room(), person, new, start, determinable=sure, sent=sent, **untold)
+
+
+AGAIN: Final = (
+    "before the image", "between match and upload", "the new one comes later", "old number", "both open when it comes",
+)  # fmt: skip
 
 
 def withdrawn(d: Making) -> None:
@@ -549,7 +558,9 @@ def swapped(d: Making) -> None:
         d.exam(kind, case, room, person, d.order(person, start), start, determinable=case != "day and month", **said)
 
 
-UNDETECTABLE: Final = "typed number that is another scheduled patient's (undetectable)"
+ANOTHERS: Final = "undetectable: typed number that is another scheduled patient's"
+UNWRITTEN: Final = "undetectable: order not written yet, another of the patient's fits"
+UNDETECTABLE: Final = frozenset({ANOTHERS, UNWRITTEN})
 
 
 def undetectable(d: Making) -> None:
@@ -559,7 +570,18 @@ def undetectable(d: Making) -> None:
         start = d.slot()
         order = d.order(a, start)
         d.order(b, start + 15 * MINUTE)
-        d.exam(UNDETECTABLE, "", d.number_room(), a, order, start, determinable=False, number=b.number)
+        d.exam(ANOTHERS, "", d.number_room(), a, order, start, determinable=False, number=b.number)
+
+
+def unwritten(d: Making) -> None:
+    """The order that the picture was taken for is written after it was sent; another of the patient's was open."""
+    for _ in range(2):
+        person = d.person()
+        start = d.slot()
+        d.order(person, start + 4 * HOUR)
+        order = d.order(person, start, told=minute(start + 45 * MINUTE))
+        said = {"accession": "", "study": d.study()}
+        d.exam(UNWRITTEN, "", d.room(), person, order, start, determinable=False, **said)
 
 
 KINDS: Final[dict[str, Callable[[Making], None]]] = {
@@ -568,6 +590,7 @@ KINDS: Final[dict[str, Callable[[Making], None]]] = {
         ordinary, one_letter, twins, father_and_son, reissued, typed_wrong, nearly_another, clock_wrong, again,
         two_cameras, two_orders, ordered_again, withdrawn, late_order, other_site, accession_twice, accession_only,
         invented_study, which_eye, single_eye, contradiction, merged, swapped, undetectable,
+        unwritten,
     )
 }  # fmt: skip
 

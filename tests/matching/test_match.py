@@ -526,3 +526,34 @@ def test_one_more_order_that_fits_as_well_is_never_ignored(
 
 def test_nothing_in_it_knows_a_clock_a_connection_or_a_logger() -> None:
     assert not {"time", "logging", "sqlite3", "threading", "requests"} & set(vars(module))
+
+
+# ---------------------------------------------------------------------- when the stamp and the arrival disagree
+
+
+def test_a_stamp_does_not_choose_an_order_where_the_arrival_would_choose_another(decide: Any) -> None:
+    """A clock that is two days behind makes the missed order fit, and today's not."""
+    missed, today = order("E1", NOW - timedelta(days=2)), order("E2", NOW)
+    behind = {"AcquisitionDateTime": (NOW - timedelta(days=2)).isoformat()}
+    assert reason(decide(missed, today, **behind)) is Code.CLOCK_IMPLAUSIBLE
+    assert isinstance(decide(missed, **behind), Matched)
+    assert isinstance(decide(today), Matched)
+
+
+def test_an_image_that_was_found_later_keeps_its_stamps_order(decide: Any) -> None:
+    """Where nobody saw it arrive, the moment of arrival says nothing."""
+    missed, today = order("E1", NOW - timedelta(days=2)), order("E2", NOW)
+    behind = {"AcquisitionDateTime": (NOW - timedelta(days=2)).isoformat()}
+    found = decide(missed, today, situation=replace(HERE, live=False), **behind)
+    assert isinstance(found, Matched)
+    assert found.entry.id == "E1"
+
+
+def test_a_name_tells_two_owners_of_a_number_apart_only_where_it_must_agree(decide: Any) -> None:
+    """The former owner's name is another; that of a relative who is called the same tells nothing."""
+    now = order("E1", PatientName="Weber^Anna", PatientBirthDate="1980-03-12")
+    former = order("E2", NOW - timedelta(days=500), PatientName="Novak^Karl", PatientBirthDate="1931-01-02")
+    namesake = order("E3", NOW - timedelta(days=500), PatientName="Weber^Anna", PatientBirthDate="1931-01-02")
+    assert isinstance(decide(now, former, PatientName="Weber^Anna", agree=("PatientName",)), Matched)
+    assert reason(decide(now, former, PatientName="Weber^Anna", agree=())) is Code.AMBIGUOUS
+    assert reason(decide(now, namesake, PatientName="Weber^Anna", agree=("PatientName",))) is Code.AMBIGUOUS

@@ -97,3 +97,25 @@ def test_swapped_names_are_the_same_person_and_another_first_name_is_not(read: R
 def test_no_more_than_a_person_can_look_at(read: Read) -> None:
     entries = [order(f"E{number}", PatientID="000815") for number in range(20)]
     assert len(suggestions(read(PatientID="000815"), TAKEN, entries)) == 5
+
+
+def test_a_number_in_a_name_that_no_pattern_could_read_is_found(read: Read) -> None:
+    """Set off from what stands beside it, so that 000815 is none of 10008151."""
+    entries = [order("E1", PatientID="000815"), order("E2", PatientID="0815")]
+    (found,) = suggestions((), TAKEN, entries, name="20250114_000815_X_012.JPG")
+    assert (found.entry.id, found.why[0]) == ("E1", "PatientID stands in the file's name")
+    assert suggestions((), TAKEN, entries, name="20250114_10008151_X_012.JPG") == []
+    assert suggestions(read(PatientID="77"), TAKEN, entries, name="20250114_000815_X_012.JPG") == []
+
+
+def test_the_number_that_a_merged_patient_had_leads_to_the_order(read: Read) -> None:
+    merged = order("E1", PatientID="99")
+    (found,) = suggestions(read(PatientID="000815"), TAKEN, [merged], renumbered={"E1"})
+    assert "before it was changed" in found.why[0]
+
+
+def test_an_order_of_long_ago_comes_after_todays_of_the_same_person(read: Read) -> None:
+    said = read(PatientID="000815", PatientName="Weber^Anna")
+    former = order("E1", NOW - timedelta(days=500), PatientID="000815", PatientName="Weber^Anna")
+    today = order("E2", PatientID="4711", PatientName="Weber^Anna")
+    assert [one.entry.id for one in suggestions(said, TAKEN, [former, today])] == ["E2", "E1"]
