@@ -35,11 +35,7 @@ class Database:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         _refuse_network(path.parent)
-        self.path = path
-        self._lock = threading.RLock()
-        self._depth = 0
-        self._after: list[Callable[[], None]] = []
-        self._clock = clock
+        self._prepare(path, clock)
         new = not path.exists()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -56,6 +52,25 @@ class Database:
             if not _tells_damage(error):
                 raise
             raise Damaged(str(error)) from error
+
+    @classmethod
+    def to_read(cls, path: Path, clock: Clock) -> Database:
+        """Open as it is and change nothing, neither the file nor its folder; a write fails."""
+        opened = cls.__new__(cls)
+        opened._prepare(path, clock)
+        # A journal that somebody has open has its WAL beside it; the other one stands still.
+        still = not path.with_name(path.name + "-wal").exists()
+        uri = f"{path.absolute().as_uri()}?{'immutable=1' if still else 'mode=ro'}"
+        opened._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+        opened._connection.row_factory = sqlite3.Row
+        return opened
+
+    def _prepare(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._after: list[Callable[[], None]] = []
+        self._clock = clock
 
     def check(self) -> None:
         """Read the whole file and raise Damaged where a page, row or index is not sound."""

@@ -21,10 +21,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run", "Watch the cameras' folders and deliver."),
     "status": ("status", "Cameras, counts and what is not well."),
     "quarantine": ("quarantine", "What waits for a person: list, show, assign, release, discard, undo, recall."),
+    "page": ("page", "Open the local page in a browser."),
+    "tray": ("tray", "An icon that says whether all is well, and opens the page."),
     "worklist": ("worklist", "The orders as they are known here: show, sync."),
     "explain": ("explain", "What would be decided about a file, and why. Writes nothing."),
     "inspect": ("inspect", "Everything in a file that could carry a key."),
     "check": ("check", "Prove profiles and configuration."),
+    "doctor": ("doctor", "Look at everything that irisdrop needs: ok, look or broken."),
     "adopt": ("adopt", "Take the older files that a camera's first start left alone."),
     "reference": ("reference", "A small platform that honours the HTTP contract, for trials."),
 }

@@ -1,0 +1,80 @@
+"""The platform: its address answers, its certificate verifies, our token is accepted, and its clock is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from irisdrop.surface.doctor.finding import Case, Finding, broken, look, ok
+from irisdrop.vocabulary.faults import Foreseen
+
+if TYPE_CHECKING:
+    from irisdrop.profiles.config import PlatformSettings
+
+OFFSET: Final = 60.0  # seconds; a signature of Azure storage is refused at 900
+NO_IMAGE: Final = "0" * 64  # a digest that nothing has
+
+
+def platform(case: Case) -> Iterator[Finding]:
+    """What the configured kind of platform can be asked without sending an image."""
+    settings = None if case.config is None else case.config.platform
+    if settings is None:
+        yield look("the configuration names no platform", "add `platform:` to it.")
+        return
+    check = CHECKS.get(settings.kind)
+    if check is None:
+        yield ok(f"a platform of kind {settings.kind} is not asked from here")
+    else:
+        yield from check(settings)
+
+
+def _http(settings: PlatformSettings) -> Iterator[Finding]:
+    from irisdrop.platforms.wire import NoToken, Reply, Unreachable, Wire
+
+    token = settings.token
+    try:
+        wire = Wire(settings.url or "", lambda: None if token is None else token.reveal(), 1, patience=15.0)
+    except Foreseen as failure:
+        yield broken(failure.message, failure.remedy)
+        return
+    try:
+        begun = datetime.now(UTC)
+        reply: Reply = wire.ask("GET", f"/images/{NO_IMAGE}")
+    except NoToken as missing:
+        yield broken(str(missing), "see the part `secrets`.")
+        return
+    except Unreachable as away:
+        yield broken(away.detail, "check address, network, proxies and the system's certificates.")
+        return
+    finally:
+        wire.close()
+    yield from _answered(reply.status, (settings.url or "").startswith("https"))
+    yield from _clock(reply.headers.get("Date", ""), begun)
+
+
+def _answered(status: int, encrypted: bool) -> Iterator[Finding]:
+    if status in (401, 403):
+        yield broken(f"the platform refuses our credentials ({status})", "renew the token.")
+    elif status != 404:
+        yield look(f"something answers {status} where the platform would say 404", "check the address in `url`.")
+    else:
+        how = "by TLS with a certificate that verifies" if encrypted else "on this machine"
+        yield ok(f"the platform answers {how} and accepts our credentials")
+
+
+def _clock(date: str, begun: datetime) -> Iterator[Finding]:
+    try:
+        theirs = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        yield ok("the platform does not tell its time")
+        return
+    offset = (theirs - begun).total_seconds()
+    if abs(offset) > OFFSET:
+        yield look(f"this computer's clock is {abs(offset):.0f} s away from the platform's", "set it by NTP.")
+    else:
+        yield ok(f"this computer's clock is the platform's, to {abs(offset) + 1:.0f} s")
+
+
+CHECKS: Final[dict[str, Callable[[PlatformSettings], Iterator[Finding]]]] = {"http": _http}
