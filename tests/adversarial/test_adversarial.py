@@ -181,6 +181,9 @@ def test_a_planted_weakness_makes_the_suite_fail(
         planted.append((suite.worklist, "gather", everything))
     for module, name, function in planted:
         monkeypatch.setattr(module, name, function)
-    played = suite.run(SEED, range(8), mirrors)
+    for begin in range(0, 32, 8):  # each kind comes every day, but not each of its cases
+        played = suite.run(SEED, range(begin, begin + 8), mirrors)
+        if played.total().wrong:
+            break
     assert played.total().wrong > 0
     assert any("wrong patient, order or eye" in missed for missed in played.failures())
