@@ -213,21 +213,25 @@ class Playing:
             arrived=export.arrived,
             live=export.live,
             readings=said.readings,
+            profile=profile.digest,
             fresh_at=self.orders.fresh_seconds(),
         )
         course = Course(export, image)
-        same = [other for other in self.courses if other.image.digest == image.digest]
         self.courses.append(course)
-        found = twins.twin_of(image, image.readings, [other.image for other in same])
+        self._decide(course)
+
+    def _twin(self, course: Course) -> bool:
+        same = [other for other in self.courses if other.image.digest == course.image.digest]
+        found = twins.twin_of(course.image, course.image.readings, [other.image for other in same])
         if found is None:
-            self._decide(course)
-            return
+            return False
         course.twin = next(other for other in same if other.image.id == found[0].id)
         if found[1]:
             self._set(course, "duplicate", State.DUPLICATE)
         else:
             course.decision = Unmatched(Code.CONFLICTING_KEYS, "the same bytes say something else", (), ())
             self._set(course, "quarantined", State.QUARANTINED)
+        return True
 
     def _decision(self, course: Course) -> Decision:
         profile = self._clinic.profiles[course.export.room]
@@ -238,6 +242,8 @@ class Playing:
         return match.match(course.image.readings, profile, situation, found)
 
     def _decide(self, course: Course) -> None:
+        if course.stage != "quarantined" and self._twin(course):
+            return
         decision = self._decision(course)
         if course.stage == "quarantined" and not isinstance(decision, Matched):
             return
@@ -260,7 +266,7 @@ class Playing:
         changed = self._worklist.sync() or []
         for course in self.courses:
             if course.stage == "matched" and isinstance(course.decision, Matched):
-                self._still_fits(course, course.decision.entry.id, changed)
+                self._still_fits(course, course.decision.entry.id, changed)  # an image that is not sent yet
         usable = self._worklist.usable()
         fresh = self.orders.fresh_seconds()
         for course in self.courses:
