@@ -90,6 +90,15 @@ class Overview:
                 found.setdefault(one.entry, []).append(one)
         return found
 
+    def due_between(self, begin: datetime, end: datetime, limit: int = 1000) -> list[WorklistEntry]:
+        """Orders, open and completed, that start in [begin, end), by start."""
+        rows = self._db.rows(
+            "SELECT * FROM entries WHERE standing = 'open' AND start >= ? AND start < ? UNION ALL "
+            "SELECT * FROM entries WHERE standing = 'completed' AND start >= ? AND start < ? ORDER BY start, id LIMIT ?",
+            (stamp(begin), stamp(end), stamp(begin), stamp(end), limit),
+        )
+        return [entry_of(row) for row in rows]
+
     def search(self, text: str, limit: int = 12) -> list[WorklistEntry]:
         """Orders that carry every word of `text` in a name, a number or a birth date; open ones first, then by start."""
         words = text.split()[:6]
@@ -101,7 +110,9 @@ class Overview:
             numbers = hit if numbers is None else numbers & hit
         found = []
         for number in list(numbers or ())[:SIFT]:
-            row = self._db.row("SELECT * FROM entries WHERE number = ? AND standing IN ('open', 'completed')", (number,))
+            row = self._db.row(
+                "SELECT * FROM entries WHERE number = ? AND standing IN ('open', 'completed')", (number,)
+            )
             if row is not None:
                 found.append(row)
         found.sort(key=lambda row: (row["standing"] != "open", row["start"] or "", row["id"]))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from irisdrop.surface.log import by_journald, open_log
 from irisdrop.surface.opened import load
 from irisdrop.surface.supervision import keep_watched, notify
+
+if TYPE_CHECKING:
+    from irisdrop.agent import Agent
 
 
 @click.command("run")
@@ -32,9 +38,19 @@ def run(config_path: Path | None, once: bool, verbose: bool) -> None:
         if not by_journald():
             click.echo(f"irisdrop runs on {config.state}; Ctrl-C stops it", err=True)
         keep_watched(agent.alive, stop)
-        notify("READY=1")
-        agent.run(stop)
-        notify("STOPPING=1")
+        with _page(agent):
+            notify("READY=1")
+            agent.run(stop)
+            notify("STOPPING=1")
+
+
+def _page(agent: Agent) -> AbstractContextManager[object]:
+    """The local page beside the agent, where what it needs is installed."""
+    if any(find_spec(name) is None for name in ("starlette", "uvicorn", "jinja2")):
+        return nullcontext()
+    from irisdrop.surface.page.server import PageBeside
+
+    return PageBeside(agent)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

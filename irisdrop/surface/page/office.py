@@ -1,0 +1,226 @@
+"""What the page looks into and acts upon: the records through a connection of its own, so that no page ever holds a
+lock that the agent waits for."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from irisdrop.desk import objections_of, open_desk
+from irisdrop.matching.contradictions import Objection
+from irisdrop.matching.suggestions import Suggestion
+from irisdrop.profiles.config import Config
+from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.attempts import Attempts
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import PAUSED, Journal, StaleImage
+from irisdrop.record.orders import Orders
+from irisdrop.record.overview import Changes, Overview
+from irisdrop.record.spool import Spool
+from irisdrop.recovery import JOURNAL
+from irisdrop.suggest import suggested
+from irisdrop.surface.page.exams import Exam, exams_of, eye_of
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.conditions import Condition, Severity
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.states import State
+
+ON_THE_WAY: Final = (State.SEEN, State.SETTLED, State.IDENTIFIED, State.MATCHED, State.UPLOADED)
+SILENT: Final = timedelta(minutes=45)  # no image although somebody is due: worth a look at the camera
+MOST: Final = 20_000  # quarantined images that are looked at
+
+Seen = list[tuple[int, int]]  # image and the version of it that the person saw
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How all is, in one look: what the header of every page and the tray icon show."""
+
+    face: str  # well, working, person, broken
+    exams: int
+    on_the_way: int
+    conditions: tuple[Condition, ...]
+    last_image: datetime | None
+    synced: datetime | None
+    paused_by: str
+    silent: tuple[str, ...]
+
+
+class Office:
+    """The records of one state folder; safe for the threads of one process."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        spool: Spool,
+        profiles: Callable[[], Mapping[str, DeviceProfile]],
+        wake: Callable[[], None] = lambda: None,
+        sync: Callable[[], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.spool = spool
+        self.profiles = profiles
+        self.wake = wake
+        self.sync = sync
+        self.journal = Journal.open(config.state / JOURNAL, clock)
+        database = self.journal.database
+        self.overview = Overview(database)
+        self.orders = Orders(database, clock, config.worklist.stale)
+        self.conditions = Conditions(database, clock)
+        self.attempts = Attempts(self.journal, clock)
+        self.desk = open_desk(config, self.journal, self.orders, spool, clock, lambda name: self.profiles().get(name))
+        self._changes = Changes(config.state / JOURNAL, clock)
+        self._lock = threading.Lock()
+        self._quarantine: tuple[int, list[Exam]] = (-1, [])
+
+    def close(self) -> None:
+        """Close our connections."""
+        self.journal.close()
+        self._changes.close()
+
+    # ------------------------------------------------------------------ looking
+
+    def version(self) -> int:
+        """Another number than before where anything changed."""
+        return self._changes.version()
+
+    def quarantine(self) -> list[Exam]:
+        """What waits for a person, by exam, the newest first."""
+        version = self.version()
+        with self._lock:
+            known, exams = self._quarantine
+            if known != version:
+                exams = exams_of(self.overview.newest_in(State.QUARANTINED, MOST))
+                self._quarantine = (version, exams)
+            return exams
+
+    def standing(self) -> Standing:
+        """How all is."""
+        counts = self.journal.counts()
+        conditions = tuple(self.conditions.active())
+        exams = len(self.quarantine()) if counts[State.QUARANTINED] else 0
+        on_the_way = sum(counts[state] for state in ON_THE_WAY)
+        face = "well"
+        if any(condition.severity is Severity.ERROR for condition in conditions):
+            face = "broken"
+        elif exams:
+            face = "person"
+        elif on_the_way:
+            face = "working"
+        last = [self.overview.last_arrival(camera.name) for camera in self.config.cameras]
+        return Standing(
+            face,
+            exams,
+            on_the_way,
+            conditions,
+            max((at for at in last if at is not None), default=None),
+            self.orders.synced(),
+            self.journal.meta(PAUSED) or "",
+            tuple(self._silent()),
+        )
+
+    def suggestions(self, image: ImageFile) -> list[Suggestion]:
+        """Who an image may belong to."""
+        return suggested(image, self.orders, self.config)
+
+    def objections(self, image: ImageFile, entry: WorklistEntry, eye: str | None = None) -> list[Objection]:
+        """What an image says against an order, for the eye that a person named or else the one it says."""
+        said = eye or eye_of(image)
+        shown = "U" if said == "?" else said
+        return objections_of(image, entry, shown, self.profiles().get(image.camera), self.config)
+
+    def today(self) -> datetime:
+        """When today began, where the cameras stand."""
+        local = self.clock.now().astimezone(self.config.site.zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def room(self) -> tuple[int, int]:
+        """Free and all bytes of the disk that holds journal and spool."""
+        usage = shutil.disk_usage(self.config.state)
+        return usage.free, usage.total
+
+    def _silent(self) -> list[str]:
+        """Cameras from which nothing came for long although patients were due meanwhile."""
+        now = self.clock.now()
+        due = self.orders.between(now - SILENT, now, limit=50)
+        waiting = {entry.id for entry in due} - set(self.overview.on_orders([entry.id for entry in due]))
+        if not waiting:
+            return []
+        found = []
+        for camera in self.config.cameras:
+            last = self.overview.last_arrival(camera.name)
+            if last is not None and self.today() <= last < now - SILENT:
+                found.append(camera.name)
+        return found
+
+    # ------------------------------------------------------------------ acting
+
+    def assign(
+        self, seen: Seen, entry: str, eyes: Mapping[int, str], by: str, despite: frozenset[str]
+    ) -> list[ImageFile]:
+        """Give every seen image to an order, all of them or none; raises StaleImage, Foreseen."""
+        from irisdrop.vocabulary.reasons import Code
+
+        codes = [Code(code) for code in sorted(despite)]
+        with self.journal.transaction():
+            self._check(seen)
+            done = [
+                self.desk.assign(number, entry, by=by, eye=eyes.get(number) or None, despite=codes)
+                for number, _ in seen
+            ]
+        self.wake()
+        return done
+
+    def release(self, seen: Seen, by: str) -> list[ImageFile]:
+        """Let irisdrop read and decide every seen image again, all of them or none."""
+        with self.journal.transaction():
+            self._check(seen)
+            done = [self.desk.release(number, by=by) for number, _ in seen]
+        self.wake()
+        return done
+
+    def discard(self, seen: Seen, by: str, why: str) -> list[ImageFile]:
+        """Never deliver the seen images, all of them or none."""
+        with self.journal.transaction():
+            self._check(seen)
+            return [self.desk.discard(number, by=by, why=why) for number, _ in seen]
+
+    def undo(self, seen: Seen, by: str) -> list[ImageFile]:
+        """Take the last act on the seen images back, all of them or none."""
+        with self.journal.transaction():
+            self._check(seen)
+            return [self.desk.undo(number, by=by) for number, _ in seen]
+
+    def recall(self, seen: Seen, by: str, why: str) -> list[ImageFile]:
+        """Take delivered images back."""
+        with self.journal.transaction():
+            self._check(seen)
+            return [self.desk.recall(number, by=by, why=why) for number, _ in seen]
+
+    def pause(self, by: str) -> None:
+        """Send nothing until somebody resumes; images are still taken."""
+        self.journal.set_meta(PAUSED, by)
+        self.conditions.raise_("PAUSED", "delivery")
+
+    def resume(self) -> None:
+        """Send again."""
+        self.journal.set_meta(PAUSED, "")
+        self.conditions.clear("PAUSED", "delivery")
+        self.wake()
+
+    def _check(self, seen: Seen) -> None:
+        """A page that shows what is no more can't act; raises StaleImage."""
+        for number, version in seen:
+            try:
+                now = self.journal.get(number)
+            except KeyError:
+                raise StaleImage(f"there is no image {number}") from None
+            if now.version != version:
+                raise StaleImage(f"image {number} changed since it was looked at")

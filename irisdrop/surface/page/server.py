@@ -1,0 +1,151 @@
+"""The page on its own thread in the agent's process; whatever becomes of it, the agent goes on."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Self
+
+import uvicorn
+
+from irisdrop.record.spool import Spool
+from irisdrop.surface.page.access import Doorkeeper, make_secret
+from irisdrop.surface.page.app import Page
+from irisdrop.surface.page.door import Door
+from irisdrop.surface.page.office import Office
+from irisdrop.surface.page.pictures import Pictures
+from irisdrop.surface.page.system import alone
+from irisdrop.vocabulary.faults import place
+
+if TYPE_CHECKING:
+    from irisdrop.agent import Agent
+
+log = logging.getLogger(__name__)
+
+LOOPBACK: Final = "127.0.0.1"
+AGAIN: Final = 20.0  # seconds until a port that was taken is tried again
+CONNECTIONS: Final = 96  # at once
+
+
+class LocalPage:
+    """Serves an office on loopback until it is stopped. `port` 0 takes a free one; `keeper` admits to it."""
+
+    def __init__(self, office: Office, port: int, monotonic: Callable[[], float] | None = None) -> None:
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            alone(self._listener)
+            self._listener.bind((LOOPBACK, port))
+            self._listener.listen(64)
+        except OSError:
+            self._listener.close()
+            raise
+        self.port = int(self._listener.getsockname()[1])
+        self.office = office
+        # A cookie is for a host whatever the port: under a name that nobody can guess, no other server on this machine
+        # is ever sent ours. Browsers keep `*.localhost` on this machine without asking any name server.
+        self.host = f"irisdrop-{secrets.token_hex(8)}.localhost"
+        secret = make_secret(office.config.state)
+        self.keeper = Doorkeeper(secret, self.port, *([monotonic] if monotonic else []))
+        self.pictures = Pictures()
+        self._stopping = threading.Event()
+        page = Page(office, self.keeper, self.pictures, self.host, self._stopping.is_set)
+        hosts = frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost", self.host))
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                Door(page.app(), self.keeper, hosts),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_keep_alive=20,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = threading.Thread(target=self._serve, name="page", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it logs what was asked; we log what failed
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within two seconds; the office stays open."""
+        self._stopping.set()
+        self._server.should_exit = True
+        self._thread.join(3.0)
+        self.pictures.close()
+        self._listener.close()
+
+    def _serve(self) -> None:
+        try:
+            self._server.run(sockets=[self._listener])
+        except BaseException as error:  # noqa: BLE001 - uvicorn ends by SystemExit too; the agent goes on
+            log.error("the page ended: %s", place(error))
+
+
+class PageBeside:
+    """The page of a running agent: started when its port is free, told as a Condition while it is not."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="page-beside", daemon=True)
+        self.page: LocalPage | None = None
+        self.ready = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Begin; never waits and never raises."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the page."""
+        self._stop.set()
+        self._thread.join(5.0)
+
+    def _keep(self) -> None:
+        office = office_of(self._agent)
+        try:
+            while not self._stop.is_set():
+                self.page = self._opened(office)
+                if self.page is not None:
+                    self.page.start()
+                    self.ready.set()
+                    self._stop.wait()
+                    self.page.stop()
+                    return
+                self._stop.wait(AGAIN)
+        except Exception as error:  # noqa: BLE001 - told as a Condition; the agent goes on without a page
+            log.error("the page failed: %s", place(error))
+            self._agent.conditions.raise_("STAGE_FAILED", "page", type(error).__name__)
+        finally:
+            office.close()
+
+    def _opened(self, office: Office) -> LocalPage | None:
+        try:
+            page = LocalPage(office, self._agent.config.page.port)
+        except OSError:
+            self._agent.conditions.raise_("PAGE_PORT_TAKEN", "page", f"port {self._agent.config.page.port}")
+            return None
+        self._agent.conditions.clear("PAGE_PORT_TAKEN", "page")
+        return page
+
+
+def office_of(agent: Agent) -> Office:
+    """The office of a running agent: its acts wake the agent at once."""
+
+    def wake() -> None:
+        agent.decider.woken.set()
+        agent.courier.woken.set()
+        for lookout in agent.lookouts:
+            lookout.wake()
+
+    spool: Spool = agent.spool
+    return Office(agent.config, agent.clock, spool, lambda: agent.profiles, wake, agent.sync_asked.set)
