@@ -146,7 +146,7 @@ def _wrong(profile: DeviceProfile, example: Example) -> tuple[str, str] | None:
         if read != [value]:
             told = " and ".join(f"`{one}`" for one in read) or "nothing"
             return f"the example gives {told} for {key}", f"`{value}`"
-    reason = said.code if isinstance(said, Refusal) else _reason(found, profile)
+    reason = said.code if isinstance(said, Refusal) else reason_alone(found, profile)
     if example.refuses is not None and reason is not example.refuses:
         return f"the example is {f'refused as {reason}' if reason else 'not refused'}", f"refused as {example.refuses}"
     if example.refuses is None and reason is not None:
@@ -154,7 +154,7 @@ def _wrong(profile: DeviceProfile, example: Example) -> tuple[str, str] | None:
     return None
 
 
-def _reason(found: Sequence[Reading], profile: DeviceProfile) -> Code | None:
+def reason_alone(found: Sequence[Reading], profile: DeviceProfile) -> Code | None:
     """Why the readings alone are refused; None where only the worklist is missing.
 
     The example is taken to arrive when it was taken: it proves the reading, not the age of the example.
