@@ -71,7 +71,7 @@ class Overview:
         """Seconds from capture to arrival of a camera's newest images that arrived while the agent watched."""
         rows = self._db.rows(
             "SELECT arrived, taken FROM images WHERE camera = ? AND live = 1 AND taken IS NOT NULL "
-            "ORDER BY arrived DESC LIMIT ?",
+            "AND (readings LIKE '%\"AcquisitionTime\"%' OR readings LIKE '%\"AcquisitionDateTime\"%') ORDER BY arrived DESC LIMIT ?",
             (camera, limit),
         )
         return [(moment(row["arrived"]) - moment(row["taken"])).total_seconds() for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -86,6 +88,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["code"] = _code
         self._templates.globals |= {"t": words.say, "eyes": words.EYES}
 
     _templates: Environment = None  # type: ignore[assignment]
@@ -311,27 +314,27 @@ class Page:
         if blind:
             note = words.say("choose_eye", images=words.images(len(blind)))
             return 409, replace(asked, image=blind[0], note=note, bad=True)
-        despite = {part for part in said.one("despite").split() if part in Code.__members__}
         against = self._against(seen, entry, said.eyes())
-        left = {code: told for code, told in against.items() if code not in despite}
-        if left:
-            told = [views.plain(one) for words_ in left.values() for one in words_]
-            codes = tuple(sorted({*despite, *left}))
-            return 409, replace(asked, contradictions=tuple(dict.fromkeys(told)), despite=codes)
-        done = self.office.assign(seen, entry, said.eyes(), person, frozenset(despite))
+        told = tuple(dict.fromkeys(views.plain(one) for _, one in against))
+        shown_as = _agreed(entry, told)
+        if against and said.one("despite") != shown_as:
+            return 409, replace(asked, contradictions=told, despite=shown_as)
+        codes = frozenset(code for code, _ in against)
+        done = self.office.assign(seen, entry, said.eyes(), person, codes)
         seconds = self.office.config.undo
         note = words.say("assigned", images=words.images(len(done)), seconds=round(seconds))
         return 200, replace(self._next(before, seen, note), undo=_versions(done), undo_seconds=seconds)
 
-    def _against(self, seen: Seen, entry: str, eyes: dict[int, str]) -> dict[str, list[str]]:
-        """What the images say against an order, by reason."""
+    def _against(self, seen: Seen, entry: str, eyes: dict[int, str]) -> list[tuple[Code, str]]:
+        """What the images say against an order, each with its reason."""
         order = self.office.orders.get(entry)
-        found: dict[str, list[str]] = {}
-        for number, _ in seen if order is not None else ():
-            image = self._get(number)
-            for objection in self.office.objections(image, order, eyes.get(number)) if image and order else ():
-                found.setdefault(str(objection.code), []).append(objection.words)
-        return found
+        images = [self._get(number) for number, _ in seen]
+        return [
+            (objection.code, objection.words)
+            for image in images
+            if image is not None and order is not None
+            for objection in self.office.objections(image, order, eyes.get(image.id))
+        ]
 
     def _without_eye(self, seen: Seen, eyes: dict[int, str]) -> list[int]:
         images = [self._get(number) for number, _ in seen]
@@ -451,6 +454,12 @@ class Page:
             return None
 
 
+def _code(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
 async def _apart(work: Callable[..., Any], *arguments: Any) -> Any:
     """Do what asks the journal on a thread, so that the loop goes on serving others."""
     return await asyncio.to_thread(work, *arguments)
@@ -466,6 +475,11 @@ async def _json(request: Request) -> dict[str, Any]:
 
 def _digits(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _agreed(entry: str, told: tuple[str, ...]) -> str:
+    """Stands for an order and what was told against it: whoever agrees agrees to this and to nothing else."""
+    return hashlib.sha256(json.dumps([entry, sorted(told)]).encode()).hexdigest()[:32]
 
 
 def _versions(images: list[ImageFile]) -> Seen:

@@ -49,8 +49,12 @@ class Exam:
 
 def moment_of(image: ImageFile) -> datetime:
     """When it was taken, else when it arrived; also where it says the day alone, which would be midnight."""
-    timed = any(r.key in ("AcquisitionDateTime", "AcquisitionTime") and r.flaw is None for r in image.readings)
-    return image.taken if image.taken is not None and timed else image.arrived
+    return image.taken if image.taken is not None and says_hour(image) else image.arrived
+
+
+def says_hour(image: ImageFile) -> bool:
+    """Whether it says more than the day on which it was taken."""
+    return any(r.key in ("AcquisitionDateTime", "AcquisitionTime") and r.flaw is None for r in image.readings)
 
 
 def eye_of(image: ImageFile) -> str:

@@ -28,6 +28,7 @@ from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import Condition, Severity
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
 
 ON_THE_WAY: Final = (State.SEEN, State.SETTLED, State.IDENTIFIED, State.MATCHED, State.UPLOADED)
@@ -163,16 +164,13 @@ class Office:
     # ------------------------------------------------------------------ acting
 
     def assign(
-        self, seen: Seen, entry: str, eyes: Mapping[int, str], by: str, despite: frozenset[str]
+        self, seen: Seen, entry: str, eyes: Mapping[int, str], by: str, despite: frozenset[Code]
     ) -> list[ImageFile]:
         """Give every seen image to an order, all of them or none; raises StaleImage, Foreseen."""
-        from irisdrop.vocabulary.reasons import Code
-
-        codes = [Code(code) for code in sorted(despite)]
         with self.journal.transaction():
             self._check(seen)
             done = [
-                self.desk.assign(number, entry, by=by, eye=eyes.get(number) or None, despite=codes)
+                self.desk.assign(number, entry, by=by, eye=eyes.get(number) or None, despite=sorted(despite))
                 for number, _ in seen
             ]
         self.wake()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from irisdrop import __version__
 from irisdrop.surface.page import shown, words
-from irisdrop.surface.page.exams import Exam, exams_of, eye_of, moment_of
+from irisdrop.surface.page.exams import Exam, exams_of, eye_of, moment_of, says_hour
 from irisdrop.surface.page.office import Office, Seen
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import Standing as OrderStanding
@@ -185,7 +186,7 @@ class Asked:
     eyes: dict[int, str] | None = None
     marked: tuple[int, ...] = ()  # exams chosen together
     contradictions: Sequence[str] = ()
-    despite: Sequence[str] = ()
+    despite: str = ""  # what stands for the contradictions as they were shown
     note: str = ""
     bad: bool = False
     undo: Seen | None = None
@@ -257,13 +258,16 @@ def work(office: Office, exams: list[Exam], chosen: Exam, asked: Asked) -> dict[
             "alt": words.say("picture_of", n=focus.id, eye=words.EYES[eye_of(focus)], at=_at(office, focus)),
             "frame": asked.frame,
         },
-        "images": [{**thumb(image), "eye_chosen": eyes.get(image.id, "")} for image in images],
+        "images": [
+            {**thumb(image), "eye_chosen": "" if (eye := eyes.get(image.id, "")) == eye_of(image) else eye}
+            for image in images
+        ],
         "seen": " ".join(f"{image.id}:{image.version}" for image in images),
         "count": words.images(len(images)),
         "several": words.say("several", n=len(together)) if len(together) > 1 else "",
         "marked": " ".join(str(exam.id) for exam in together),
         "reason": reason.sentence if reason else "",
-        "detail": focus.detail or "",
+        "detail": plain(focus.detail or ""),
         "eye_said": words.say("eye_unsaid")
         if eye_of(focus) == "?"
         else words.say("eye_said", eye=words.EYES[eye_of(focus)]),
@@ -272,7 +276,7 @@ def work(office: Office, exams: list[Exam], chosen: Exam, asked: Asked) -> dict[
         "candidates": candidates,
         "entry": asked.entry,
         "contradictions": list(asked.contradictions),
-        "despite": " ".join(asked.despite),
+        "despite": asked.despite,
         "trace": _trace(office, focus),
         "multi": focus.digest is not None and not focus.name.lower().endswith((".jpg", ".jpeg", ".png")),
         "reasons_to_discard": [words.say(f"discard_{one}") for one in ("blurred", "test", "again")],
@@ -300,7 +304,7 @@ def _readings(office: Office, image: ImageFile, candidates: list[dict[str, Any]]
             {
                 "key": words.KEYS.get(reading.key, reading.key),
                 "value": told,
-                "raw": reading.raw if reading.raw.strip() != reading.value and reading.raw.strip() != told else "",
+                "raw": "" if _same(reading.raw, reading.value, told) else reading.raw,
                 "flaw": reading.flaw or "",
                 "source": shown.source(reading.source),
                 "place": reading.source,
@@ -308,6 +312,12 @@ def _readings(office: Office, image: ImageFile, candidates: list[dict[str, Any]]
             }
         )
     return found
+
+
+def _same(raw: str, *told: str) -> bool:
+    """Whether what was written says no more than what is told: a date with other separators, the eye as a letter."""
+    plain_raw = "".join(char for char in raw if char.isalnum()).casefold()
+    return any(plain_raw == "".join(char for char in one if char.isalnum()).casefold() for one in told)
 
 
 def _candidates(office: Office, images: list[ImageFile], focus: ImageFile, asked: Asked) -> list[dict[str, Any]]:
@@ -354,9 +364,8 @@ def candidate(
 
 def plain(text: str) -> str:
     """A sentence about keys, with the keys as people call them."""
-    for key, word in words.KEYS.items():
-        text = text.replace(key, word) if key in text.split() or f"{key} " in text else text
-    return text
+    told = re.sub(r"\b(\w+):[\w.()\[\],]+", lambda found: words.SOURCES.get(found[1], found[0]), text)
+    return re.sub(r"\b[A-Z][A-Za-z]+\b", lambda found: words.KEYS.get(found[0], found[0]), told)
 
 
 def _trace(office: Office, image: ImageFile) -> list[str]:
@@ -447,9 +456,9 @@ def image(office: Office, number: int) -> dict[str, Any] | None:
         "digest": one.digest or "",
         "size": shown.size(one.size),
         "arrived": shown.exact(one.arrived, zone),
-        "taken": shown.exact(one.taken, zone) if one.taken else "",
+        "taken": shown.exact(one.taken, zone)[: None if says_hour(one) else 10] if one.taken else "",
         "reason": REASONS[one.reason].sentence if one.reason else "",
-        "detail": one.detail or "",
+        "detail": plain(one.detail or ""),
         "remedy": REASONS[one.reason].remedy if one.reason else "",
         "alt": words.say("picture_of", n=one.id, eye=words.EYES[eye_of(one)], at=_at(office, one)),
         "readings": _readings(office, one, []),

@@ -88,7 +88,7 @@ WORDS: Final[dict[str, str]] = {
     "eye_said": "the image says {eye}",
     "eye_unsaid": "the image does not say which",
     "other_eye": "Other eye",
-    "release": "Read again",
+    "release": "Release",
     "discard": "Discard…",
     "discard_why": "Why will it never be delivered?",
     "discard_now": "Discard {images}",

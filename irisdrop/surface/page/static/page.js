@@ -40,6 +40,8 @@
       return true;
     }
     if (at && at.matches("a, button, summary")) return false;
+    const sheet = $("#discard-sheet:not([hidden])");
+    if (sheet) { if (sheet.contains(at)) press("#discard-now"); return true; } // never assigns what was about to be discarded
     return press("#despite") || press("#assign");
   };
 
@@ -74,7 +76,7 @@
     const at = document.activeElement;
     let done = false;
     if (event.key === "Escape") done = escape(at);
-    else if (event.key === "Enter" && !(typing(at) && at.id !== "search")) done = enter(at);
+    else if (event.key === "Enter" && !(at && at.closest(".top"))) done = enter(at);
     else if (typing(at) || !keysOn()) return;
     else if (/^[1-9]$/.test(event.key)) done = choose(event.key);
     else if (event.key.startsWith("Arrow") && at && at.matches("input[type=radio], #list")) return;
@@ -98,8 +100,12 @@
 
   // ------------------------------------------------------------------ after something was put in place
   let ticking = 0;
+  let fading = 0;
   const countDown = () => {
     clearInterval(ticking);
+    clearTimeout(fading);
+    const toast = $("#toast:not([hidden])");
+    if (toast && !toast.matches(".bad") && !$("#undo")) fading = setTimeout(() => { toast.hidden = true; }, 10000);
     const button = $("#undo[data-seconds]");
     if (!button) return;
     const until = Date.now() + 1000 * Number(button.dataset.seconds);
@@ -108,7 +114,7 @@
     const tick = () => {
       const left = Math.ceil((until - Date.now()) / 1000);
       mark.textContent = left > 0 ? `${left} s` : "";
-      if (left <= 0) { clearInterval(ticking); button.hidden = true; }
+      if (left <= 0) { clearInterval(ticking); $("#toast").hidden = true; }
     };
     tick();
     ticking = setInterval(tick, 500);
