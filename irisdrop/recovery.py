@@ -17,18 +17,18 @@ from irisdrop.vocabulary.states import State
 log = logging.getLogger(__name__)
 
 JOURNAL = "journal.db"
-ALWAYS_READ = 256 << 20  # bytes: a journal below it is read whole at every start (measured: 0.4 s for 100 MB)
+ALWAYS_READ = 256 << 20  # bytes: a journal below it is read whole at every start (measured: 0.4 s for 180 MB)
 CLEAN = "clean"  # meta key: "yes" where the last run ended in order
 
 
 def open_journal(state: Path, clock: Clock) -> Journal:
     """The journal of a state folder; a damaged one is set aside, never deleted, and a new one is begun.
 
-    Every page is read first; one of years, only after a run that did not end in order. What the new journal does not know yet is
-    recovered from the spool by `recover`, and from the folders by the first scan.
+    Every page is read first; a journal of many years only after a run that did not end in order. What the new journal
+    does not know yet is recovered from the spool by `recover`, and from the folders by the first scan.
     """
     path = state / JOURNAL
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:
         set_aside(path, clock)  # a WAL without its journal would be read into the new one
         return _begun(path, clock) if (state / "spool").exists() else Journal.open(path, clock)
     try:
