@@ -94,6 +94,9 @@ WORKLISTS: Final[dict[str, tuple[str, str]]] = {
     "platform": ("irisdrop.platforms.http_worklist", "open_worklist"),
     "csv": ("irisdrop.platforms.worklist_file", "open_worklist"),
     "json": ("irisdrop.platforms.worklist_file", "open_worklist"),
+    "mwl": ("irisdrop.platforms.mwl", "open_worklist"),
+    "orders": ("irisdrop.platforms.orders", "open_worklist"),
+    "fhir": ("irisdrop.platforms.fhir", "open_worklist"),
 }
 
 

@@ -127,7 +127,8 @@ def _described(file: Path, sent: str, parcel: Parcel) -> Instance:
                 Code.REJECTED_BY_PLATFORM,
                 f"the DICOM file does not carry its order's {key}; `coerce: true` would write it",
             )
-    return Instance(file, file.stat().st_size, sent, *(found[key] for key in DESCRIBING[:4]), syntax)
+    sop_class, uid, study, series = (found[key] for key in DESCRIBING[:4])
+    return Instance(file, file.stat().st_size, sent, sop_class, uid, study, series, syntax)
 
 
 def _head(file: Path) -> tuple[dict[str, str], str]:

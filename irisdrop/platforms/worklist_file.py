@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from irisdrop.platforms import WorklistUnavailable
 from irisdrop.platforms.entries import EYES, SEXES, START, EntryFault, entry_id, iso_date, parse_entry, standing
+from irisdrop.vocabulary.clock import Clock, SystemClock
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.keys import canonical
 from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges
@@ -66,48 +70,102 @@ class Listing:
         self.withdrawn[key] = why
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How somebody writes a CSV worklist.
+
+    `headings` are theirs → IRIS's field names. Where `absence` is False, only a row with CA withdraws an order. A
+    `trailer` is the last line's text, without which the file is still being written; `quiet` is how many seconds it
+    must have been left alone.
+    """
+
+    headings: Mapping[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    absence: bool = True
+    trailer: str | None = None
+    quiet: float = 0.0
+
+
+# A list that shrinks to less than half between two looks may be half a list: its absences count only after a while.
+SHRUNK: Final = 0.5
+FEW: Final = 10
+BELIEVED: Final = 900.0
+
+
 class FileWorklist:
     """A worklist that is a file which somebody keeps up to date; `zone` is the site's."""
 
-    def __init__(self, path: Path, zone: tzinfo) -> None:
+    def __init__(self, path: Path, zone: tzinfo, dialect: Dialect | None = None, clock: Clock | None = None) -> None:
         self._path = path
         self._zone = zone
+        self._dialect = dialect or Dialect()
+        self._clock = clock or SystemClock()
 
     def changes(self, cursor: str | None) -> WorklistChanges:
         """Everything in the file, or nothing where it is still as it was at `cursor`."""
         try:
-            found = self._path.stat()
+            found = self._left_alone()
             now = f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
-            if now == cursor:
+            before, _, rows = (cursor or "").partition("/")
+            age = self._clock.now().timestamp() - found.st_mtime
+            if now == before:
                 return WorklistChanges((), (), cursor, full=False)
-            listing = read_listing(self._path)
+            listing = read_listing(self._path, self._dialect)
         except TornFile as torn:
             raise WorklistUnavailable(f"the worklist file can't be parsed whole: {torn}") from None
         except OSError as error:
             raise WorklistUnavailable(f"the worklist file can't be read ({type(error).__name__})") from None
         entries = tuple(parse_entry(wire, self._zone) for wire in listing.entries.values())
         gone = tuple(Withdrawal(key, why) for key, why in listing.withdrawn.items())
-        return WorklistChanges(entries, gone, now, full=True, faults=tuple(listing.faults))
+        faults = tuple(listing.faults)
+        known = int(rows) if rows.isdecimal() else 0
+        if known >= FEW and len(entries) < known * SHRUNK and 0 <= age < BELIEVED:
+            # The cursor stays, so that the file is looked at again when it has lain there for a while.
+            fault = f"the list shrank from {known} to {len(entries)} orders: what it lacks counts only in a while"
+            return WorklistChanges(entries, gone, cursor, full=False, faults=(*faults, fault))
+        return WorklistChanges(entries, gone, f"{now}/{len(entries)}", full=self._dialect.absence, faults=faults)
 
     def close(self) -> None:
         """Nothing is held."""
 
+    def _left_alone(self) -> os.stat_result:
+        """The file's look, after nobody has written to it for a while. Raises WorklistUnavailable, OSError."""
+        found = self._path.stat()
+        age = self._clock.now().timestamp() - found.st_mtime
+        if 0 <= age < self._dialect.quiet:
+            self._clock.wait(threading.Event(), self._dialect.quiet - age)
+            now = self._path.stat()
+            if (now.st_mtime_ns, now.st_size, now.st_ino) != (found.st_mtime_ns, found.st_size, found.st_ino):
+                raise WorklistUnavailable("the worklist file is still being written")
+        return found
+
 
 def open_worklist(config: Config) -> FileWorklist:
     """The file that `worklist: {from: csv, path: …}` names. Raises Foreseen where it names none."""
-    path = config.worklist.options.get("path") if config.worklist else None
+    options = config.worklist.options
+    path = options.get("path")
     if path is None:
         raise Foreseen("NO_PATH", "the worklist has no path", "add `path:` to `worklist:`.")
-    return FileWorklist(Path(path), config.site.zone)
+    if config.worklist.source != "csv":
+        return FileWorklist(path, config.site.zone)
+    headings = options["map"] or {}
+    unknown = [field for field in headings.values() if field not in HEADINGS]
+    if unknown:
+        raise Foreseen("UNKNOWN_FIELD", f"`{unknown[0]}` is no order field", f"use of {', '.join(HEADINGS)}.")
+    dialect = Dialect(
+        MappingProxyType({heading.strip().lower(): field for heading, field in headings.items()}),
+        *(options["encoding"], options["withdrawals"] == "absence", options["trailer"], options["quiet"]),
+    )
+    return FileWorklist(path, config.site.zone, dialect)
 
 
-def read_listing(path: Path) -> Listing:
+def read_listing(path: Path, dialect: Dialect | None = None) -> Listing:
     """The listing of a `.json` or CSV file. Raises TornFile, or OSError where the file can't be read."""
     with path.open("rb") as file:
         raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise TornFile("the worklist file is too large")
-    return parse_json(raw) if path.suffix.lower() == ".json" else parse_csv(raw)
+    return parse_json(raw) if path.suffix.lower() == ".json" else parse_csv(raw, dialect)
 
 
 def parse_json(raw: bytes) -> Listing:
@@ -150,16 +208,21 @@ def _plain(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def parse_csv(raw: bytes) -> Listing:
+def parse_csv(raw: bytes, dialect: Dialect | None = None) -> Listing:
     """IRIS's order fields; OrderControlCode NW and XO open an order, CA cancels it."""
-    text = decode(raw)
+    dialect = dialect or Dialect()
+    text = decode(raw, dialect.encoding)
     lines = text.splitlines(keepends=True)
+    if dialect.trailer is not None:
+        if not lines or lines[-1].strip() != dialect.trailer:
+            raise TornFile("its last line is not the trailer")
+        lines = lines[:-1]
     if not lines:
         raise TornFile("the file is empty")
     rows = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
     listing, orders = Listing(), dict[tuple[str, str], set[str]]()
     try:
-        columns = _columns(next(rows))
+        columns = _columns(next(rows), dialect.headings)
         for number, row in _numbered(rows, whole=text.endswith(("\n", "\r")), width=len(columns)):
             try:
                 _apply(listing, orders, _record(columns, row))
@@ -170,8 +233,13 @@ def parse_csv(raw: bytes) -> Listing:
     return listing
 
 
-def decode(raw: bytes) -> str:
+def decode(raw: bytes, encoding: str | None = None) -> str:
     """The text of a file: UTF-8 with or without a mark, UTF-16 with one, else Windows-1252 as Excel writes it."""
+    if encoding is not None:
+        try:
+            return raw.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            raise TornFile("the file is not written in the encoding that is set") from None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return raw.decode("utf-16")
@@ -187,8 +255,8 @@ def _delimiter(heading: str) -> str:
     return max(",;\t|", key=heading.count)
 
 
-def _columns(heading: list[str]) -> list[str]:
-    known = {name.lower(): name for name in HEADINGS}
+def _columns(heading: list[str], mapped: Mapping[str, str]) -> list[str]:
+    known = {name.lower(): name for name in HEADINGS} | dict(mapped)
     columns = [known.get(name.strip().lower(), "") for name in heading]
     if not {"OrderLocalId", "PatientLocalId"} <= set(columns):
         raise TornFile("the first row lacks OrderLocalId or PatientLocalId")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from irisdrop.platforms import WorklistUnavailable
-from irisdrop.platforms.worklist_file import FileWorklist, TornFile, parse_csv, parse_json
+from irisdrop.platforms.worklist_file import Dialect, FileWorklist, TornFile, parse_csv, parse_json
 from irisdrop.vocabulary.orders import Standing
 
 HEADING = (
@@ -157,3 +159,78 @@ def test_a_file_that_is_gone_or_torn_is_no_empty_worklist(tmp_path: Path) -> Non
     (tmp_path / "orders.json").write_text("[")
     with pytest.raises(WorklistUnavailable, match="can't be parsed whole"):
         source.changes(None)
+
+
+class Later:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+        self.during: Callable[[], object] = lambda: None
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:  # noqa: ARG002
+        self.during()
+        return False
+
+
+def many(count: int) -> str:
+    """A list of that many orders."""
+    return HEADING + "".join(ROW.replace("A-1", f"A-{number}") for number in range(count))
+
+
+def test_a_customers_own_headings_are_mapped() -> None:
+    dialect = Dialect({"mrn": "PatientLocalId", "order no.": "OrderLocalId"})
+    (entry,) = parse_csv(b"MRN,Order No.,Room\n000815,A-1,3\n", dialect).entries.values()
+    assert (entry["PatientID"], entry["AccessionNumber"]) == ("000815", "A-1")
+
+
+def test_an_encoding_that_is_set_is_the_only_one() -> None:
+    text = (HEADING + ROW).replace("Müller", "Łukasz")
+    (entry,) = parse_csv(text.encode("iso-8859-2", "replace"), Dialect(encoding="iso8859-2")).entries.values()
+    assert str(entry["PatientName"]).startswith("Łukasz")
+    with pytest.raises(TornFile):
+        parse_csv((HEADING + ROW).encode("cp1252"), Dialect(encoding="utf-8"))
+
+
+def test_without_its_trailer_a_list_is_half_a_list() -> None:
+    dialect = Dialect(trailer="#END")
+    assert len(parse_csv(f"{many(3)}#END\n".encode(), dialect).entries) == 3
+    with pytest.raises(TornFile):
+        parse_csv(many(3).encode(), dialect)
+
+
+def test_a_file_that_is_still_being_written_is_waited_for(tmp_path: Path) -> None:
+    path, clock = tmp_path / "orders.csv", Later()
+    path.write_text(HEADING)
+    clock.during = lambda: path.write_text(HEADING + ROW)
+    source = FileWorklist(path, BERLIN, Dialect(quiet=2.0), clock)
+    with pytest.raises(WorklistUnavailable, match="still being written"):
+        source.changes(None)
+    clock.during = lambda: 0
+    assert len(source.changes(None).entries) == 1
+
+
+def test_half_a_list_withdraws_nothing_until_it_has_lain_there_for_a_while(tmp_path: Path) -> None:
+    path, clock = tmp_path / "orders.csv", Later()
+    path.write_text(many(30))
+    source = FileWorklist(path, BERLIN, Dialect(), clock)
+    whole = source.changes(None)
+    path.write_text(many(7))  # cut at the end of a row: nothing in the file tells
+    half = source.changes(whole.cursor)
+    assert (half.full, half.cursor, len(half.faults)) == (False, whole.cursor, 1)
+    clock.ahead = timedelta(minutes=16)
+    believed = source.changes(half.cursor)
+    assert (believed.full, len(believed.entries)) == (True, 7)
+
+
+def test_where_a_column_withdraws_absence_means_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text(HEADING + ROW.replace("NW", "CA"))
+    changes = FileWorklist(path, BERLIN, Dialect(absence=False)).changes(None)
+    assert (changes.full, [gone.why for gone in changes.withdrawn]) == (False, [Standing.CANCELLED])

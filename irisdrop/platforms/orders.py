@@ -1,0 +1,153 @@
+"""Orders as a folder of OrderRequest messages (JSON, version 2.3.1): NW and XO open an order, CA cancels it.
+
+A message that is gone withdraws nothing: who keeps the folder may clear away what is old.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from irisdrop.platforms import WorklistUnavailable
+from irisdrop.platforms.entries import EYES, SEXES, START, EntryFault, entry_id, iso_date, parse_entry
+from irisdrop.platforms.worklist_file import Listing
+from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges
+
+if TYPE_CHECKING:
+    from irisdrop.profiles.config import Config
+
+LARGEST: Final = 4 * 1024 * 1024
+CODES: Final = frozenset({"NW", "XO", "CA", "ResendResult"})
+
+
+class OrderFolder:
+    """A folder into which OrderRequests are put, one JSON file each; the later one of an order wins."""
+
+    def __init__(self, folder: Path, zone: tzinfo) -> None:
+        self._folder = folder
+        self._zone = zone
+
+    def changes(self, cursor: str | None) -> WorklistChanges:
+        """Every message, in the order in which the files were written, or nothing where the folder is as it was."""
+        try:
+            files = list(self._files())
+            now = hashlib.sha256(repr(files).encode(errors="surrogatepass")).hexdigest()[:32]
+            if now == cursor:
+                return WorklistChanges((), (), cursor, full=False)
+            listing = self._listing([self._folder / name for _, name, _ in files])
+        except OSError as error:
+            raise WorklistUnavailable(f"the folder of orders can't be read ({type(error).__name__})") from None
+        entries = tuple(parse_entry(wire, self._zone) for wire in listing.entries.values())
+        gone = tuple(Withdrawal(key, why) for key, why in listing.withdrawn.items())
+        return WorklistChanges(entries, gone, now, full=False, faults=tuple(listing.faults))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _files(self) -> Iterator[tuple[int, str, int]]:
+        found = [
+            (path.stat().st_mtime_ns, path.name, path.stat().st_size)
+            for path in self._folder.iterdir()
+            if path.suffix.lower() == ".json" and not path.name.startswith(".") and path.is_file()
+        ]
+        yield from sorted(found)
+
+    def _listing(self, files: list[Path]) -> Listing:
+        listing, orders = Listing(), dict[tuple[str, str], set[str]]()
+        for number, file in enumerate(files, 1):
+            with file.open("rb") as opened:
+                raw = opened.read(LARGEST + 1)
+            try:
+                apply(listing, orders, parsed(raw))
+            except EntryFault as fault:
+                # By its number: a file's name may be a patient's. A half one is read again when it has changed.
+                listing.faults.append(f"message {number}: {fault}")
+        return listing
+
+
+def open_worklist(config: Config) -> OrderFolder:
+    """The folder of a configuration."""
+    return OrderFolder(config.worklist.options["path"], config.site.zone)
+
+
+def parsed(raw: bytes) -> Mapping[str, Any]:
+    """One OrderRequest. Raises EntryFault."""
+    try:
+        message = json.loads(raw.decode("utf-8-sig")) if len(raw) <= LARGEST else None
+    except (ValueError, RecursionError):
+        raise EntryFault("it is no complete JSON") from None
+    if not isinstance(message, dict):
+        raise EntryFault("it is no object")
+    return message
+
+
+def apply(listing: Listing, orders: dict[tuple[str, str], set[str]], message: Mapping[str, Any]) -> None:
+    """Take one OrderRequest over. Raises EntryFault."""
+    code = _text(message, "OrderControlCode")
+    order, patient = _text(message, "Order", "LocalId"), _text(message, "Patient", "LocalId")
+    site = _text(message, "Site", "LocalId")
+    if code not in CODES:
+        raise EntryFault("its OrderControlCode is none of NW, XO, CA")
+    if code == "ResendResult":
+        return
+    if not order:
+        raise EntryFault("it has no Order.LocalId")
+    key = entry_id(site, order, patient)
+    if code == "CA":
+        for cancelled in {key, *orders.get((site, order), ())}:
+            listing.close(cancelled, Standing.CANCELLED)
+        return
+    if not patient:
+        raise EntryFault("it has no Patient.LocalId")
+    wire = _wire(key, message, site)
+    parse_entry(wire, UTC)
+    listing.open(wire)
+    orders.setdefault((site, order), set()).add(key)
+
+
+def _wire(key: str, message: Mapping[str, Any], site: str) -> dict[str, object]:
+    family, given = (_text(message, "Patient", "Name", part).replace("^", " ") for part in ("Last", "First"))
+    born, start = _text(message, "Patient", "Dob"), _text(message, "Order", "ScheduledTime")
+    day = iso_date(born[:10]) if born else None
+    if born and day is None:
+        raise EntryFault("Patient.Dob is no date")
+    wire = {
+        "id": key,
+        "site": site,
+        "AccessionNumber": _text(message, "Order", "LocalId"),
+        "PatientID": _text(message, "Patient", "LocalId"),
+        "PatientName": f"{family}^{given}".rstrip("^") if family or given else "",
+        "PatientBirthDate": day or "",
+        "PatientSex": _sex(message),
+        "StudyInstanceUID": _text(message, "Order", "StudyInstanceUniqueId"),
+        START: start,
+        "SingleEyeOnly": EYES.get(_text(message, "Order", "SingleEyeOnly").upper(), ""),
+    }
+    return {name: value for name, value in wire.items() if value}
+
+
+def _sex(message: Mapping[str, Any]) -> str:
+    """The birth sex, else the only one that is given."""
+    patient = message.get("Patient")
+    genders = patient.get("Genders") if isinstance(patient, dict) else None
+    found = [one for one in genders if isinstance(one, dict)] if isinstance(genders, list) else []
+    birth = [one for one in found if "birth" in str(one.get("Context", "")).lower()] or (
+        found if len(found) == 1 else []
+    )
+    return SEXES.get(str(birth[0].get("Gender", "")).upper(), "") if birth else ""
+
+
+def _text(message: Mapping[str, Any], *steps: str) -> str:
+    """The text at a place; "" where there is none. Raises EntryFault where it is no text: a number lost its zeros."""
+    found: Any = message
+    for step in steps:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    if found is None or isinstance(found, bool):
+        return ""
+    if not isinstance(found, str):
+        raise EntryFault(f"{'.'.join(steps)} is no text")
+    return found.strip()

@@ -1,0 +1,65 @@
+"""Worklists by C-FIND, of Orthanc and of DCMTK."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from irisdrop.platforms import WorklistUnavailable
+from irisdrop.platforms.association import Peer
+from irisdrop.platforms.mwl import ModalityWorklist
+
+ZONE = ZoneInfo("America/New_York")
+TODAY = f"{datetime.now(UTC).astimezone(ZONE):%Y%m%d}"
+LATER = f"{datetime.now(UTC).astimezone(ZONE) + timedelta(days=5):%Y%m%d}"
+
+Write = Callable[..., None]
+
+
+def test_the_orders_of_some_days_come_from_orthanc(orthanc: Any, write_order: Write) -> None:
+    write_order(orthanc.worklists / "1.wl", "A-1", "000815", "Müller^Jürgen", TODAY)
+    write_order(orthanc.worklists / "2.wl", "A-2", "000816", "Li^Wei", LATER)
+    write_order(orthanc.worklists / "3.wl", "A-3", "000817", "Okafor^Ngozi", TODAY, station="OCT1")
+    source = ModalityWorklist(orthanc.peer(), ZONE, station="FUNDUS1", site="S1")
+    changes = source.changes(None)
+    (entry,) = changes.entries
+    assert dict(entry.keys) == {
+        "PatientID": "000815",
+        "PatientName": "Müller^Jürgen",
+        "PatientBirthDate": "1961-03-07",
+        "PatientSex": "M",
+        "AccessionNumber": "A-1",
+        "StudyInstanceUID": "1.2.3.815",
+        "RequestedProcedureID": "R1",
+        "ScheduledProcedureStepID": "S1",
+        "Modality": "OP",
+    }
+    assert entry.start is not None and entry.start.astimezone(ZONE).strftime("%H:%M") == "09:30"
+    assert (changes.full, entry.site) == (True, "S1")
+    assert source.changes(None).entries[0].id == entry.id
+    assert len(ModalityWorklist(orthanc.peer(), ZONE, ahead=6 * 86400.0).changes(None).entries) == 3
+
+
+def test_a_server_that_drops_the_character_set_is_read_by_the_assumed_one(
+    wlmscpfs: tuple[int, Path], write_order: Write
+) -> None:
+    port, folder = wlmscpfs
+    write_order(folder / "1.wl", "A-1", "000815", "Müller^Jürgen", TODAY)
+    peer = Peer("127.0.0.1", port, "WLM", "IRISDROP")
+    (spoilt,) = ModalityWorklist(peer, ZONE).changes(None).entries
+    assert spoilt.keys["PatientName"] != "Müller^Jürgen"
+    (entry,) = ModalityWorklist(peer, ZONE, encoding="utf-8").changes(None).entries
+    assert entry.keys["PatientName"] == "Müller^Jürgen"
+
+
+def test_a_server_that_is_gone_or_keeps_no_such_list_is_no_empty_worklist(
+    wlmscpfs: tuple[int, Path], free_port: Callable[[], int], storescp: tuple[int, Path]
+) -> None:
+    for port, called in ((free_port(), "WLM"), (wlmscpfs[0], "OTHER"), (storescp[0], "STORESCP")):
+        with pytest.raises(WorklistUnavailable):
+            ModalityWorklist(Peer("127.0.0.1", port, called, "IRISDROP"), ZONE).changes(None)

@@ -1,0 +1,92 @@
+"""Orders as a folder of OrderRequest messages."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from irisdrop.platforms import WorklistUnavailable
+from irisdrop.platforms.orders import OrderFolder
+from irisdrop.vocabulary.orders import Standing
+
+CHICAGO = ZoneInfo("America/Chicago")
+
+
+def request(code: str = "NW", order: str = "A-1", patient: str = "000815", **more: Any) -> dict[str, Any]:
+    """An OrderRequest as the documentation shows one."""
+    return {
+        "Version": "2.3.1",
+        "OrderControlCode": code,
+        "ClientGuid": "b0c1",
+        "Site": {"LocalId": "S1"},
+        "Order": {"LocalId": order, "EvaluationTypes": ["DR"], "ScheduledTime": "2025-01-14T09:30:00"},
+        "Patient": {
+            "LocalId": patient,
+            "Name": {"First": "Ngozi", "Last": "Okafor"},
+            "Dob": "1961-03-07",
+            "Genders": [{"Context": "Identity", "Gender": "Other"}, {"Context": "Birth", "Gender": "Female"}],
+        },
+    } | more
+
+
+def put(folder: Path, name: str, message: object) -> None:
+    """Write one message."""
+    (folder / name).write_text(message if isinstance(message, str) else json.dumps(message))
+
+
+def test_an_order_request_is_an_entry(tmp_path: Path) -> None:
+    put(tmp_path, "1.json", request())
+    changes = OrderFolder(tmp_path, CHICAGO).changes(None)
+    (entry,) = changes.entries
+    assert dict(entry.keys) == {
+        "PatientID": "000815",
+        "PatientName": "Okafor^Ngozi",
+        "PatientBirthDate": "1961-03-07",
+        "PatientSex": "F",
+        "AccessionNumber": "A-1",
+    }
+    assert (entry.start, entry.site) == (datetime(2025, 1, 14, 9, 30, tzinfo=CHICAGO), "S1")
+    assert not changes.full
+
+
+def test_a_cancellation_withdraws_and_a_message_that_is_gone_does_not(tmp_path: Path) -> None:
+    put(tmp_path, "1.json", request())
+    source = OrderFolder(tmp_path, CHICAGO)
+    first = source.changes(None)
+    assert source.changes(first.cursor).entries == ()
+    (tmp_path / "1.json").unlink()
+    gone = source.changes(first.cursor)
+    assert (gone.entries, gone.withdrawn, gone.full) == ((), (), False)
+    put(tmp_path, "2.json", request("CA"))
+    (withdrawal,) = source.changes(gone.cursor).withdrawn
+    assert (withdrawal.id, withdrawal.why) == (first.entries[0].id, Standing.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        ('{"OrderControlCode": "NW", "Or', "it is no complete JSON"),
+        ("[]", "it is no object"),
+        (request("ZZ"), "its OrderControlCode is none of NW, XO, CA"),
+        (request(Order={}), "it has no Order.LocalId"),
+        (request(Patient={}), "it has no Patient.LocalId"),
+        (request(Patient={"LocalId": 815}), "Patient.LocalId is no text"),
+        (request(Patient={"LocalId": "1", "Dob": "07.03.1961"}), "Patient.Dob is no date"),
+    ],
+)
+def test_a_message_that_cant_be_read_is_a_fault_of_its_own(tmp_path: Path, message: object, fault: str) -> None:
+    put(tmp_path, "1.json", message)
+    put(tmp_path, "2.json", request(order="A-2"))
+    changes = OrderFolder(tmp_path, CHICAGO).changes(None)
+    assert changes.faults == (f"message 1: {fault}",)
+    assert [entry.keys["AccessionNumber"] for entry in changes.entries] == ["A-2"]
+
+
+def test_a_folder_that_is_gone_is_no_empty_list(tmp_path: Path) -> None:
+    with pytest.raises(WorklistUnavailable):
+        OrderFolder(tmp_path / "away", CHICAGO).changes(None)
