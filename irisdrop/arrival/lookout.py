@@ -16,6 +16,7 @@ from typing import Final
 from irisdrop.arrival.firststart import FirstStart
 from irisdrop.arrival.ground import Ground, Presence
 from irisdrop.arrival.intake import Intake
+from irisdrop.arrival.mode import Way
 from irisdrop.arrival.scan import Batch, Found, News, Scan, below, differs
 from irisdrop.arrival.settling import Pending, Settling, Verdict, next_look, next_try, verdict
 from irisdrop.arrival.supervision import Supervision
@@ -45,11 +46,13 @@ from irisdrop.vocabulary.clock import Clock
 log = logging.getLogger(__name__)
 
 RACY_AFTER: Final = 2.0
-LONGEST_WAIT: Final = 2.0  # seconds: watcher threads that died are noticed within it
+LONGEST_WAIT: Final = 2.0  # seconds until what is missing, or not yet known to be watched, is looked at again
+LONGEST_REST: Final = 5.0  # and until a watcher that died, or a folder that went away without an event, is noticed
 HOLD: Final = 5.0  # seconds between tries while the spool can't be written
 AT_ONCE: Final = 500  # due files looked at before hints are attended to again
 BROKEN_AFTER: Final = 60.0
 TAKERS_WITHIN: Final = 3.0  # seconds for the readings that are under way to end
+COMPANION_LOOK: Final = 1.0  # seconds between looks for a `done` file: where no events come, nothing else tells
 GAP: Final = 60.0  # seconds without a look: the machine slept, or its clock was set
 
 
@@ -204,7 +207,8 @@ class Lookout:
     def _seconds_to_wait(self) -> float:
         now = self._clock.monotonic()
         nearest = min(self._scan_at, self._settling.next() or self._scan_at)
-        return max(0.0, min(nearest - now, LONGEST_WAIT))
+        rest = LONGEST_REST if self._supervision.mode.way is Way.EVENTS else LONGEST_WAIT
+        return max(0.0, min(nearest - now, rest))
 
     def _held_back(self, pending: Pending) -> bool:
         return not pending.taking and (pending.blocked > 0 or self._held_until > self._clock.monotonic())
@@ -218,16 +222,19 @@ class Lookout:
         if hints.lost:
             self._catching_up = True
         folders: defaultdict[str, list[str]] = defaultdict(list)
+        companions: set[str] = set()
         for path in hints.files:
             folder, base = self._parts(path)
             if base and profile.takes(base):
                 folders[folder].append(base)
             elif base and profile.done is not None:
-                for pending in self._settling.in_folder(folder):
-                    self._settling.schedule(pending, self._clock.monotonic())
+                companions.add(folder)
         for folder, bases in folders.items():
             for begin in range(0, len(bases), SIFT):
                 self._attend_to(folder, bases[begin : begin + SIFT])
+        for folder in companions:
+            for pending in self._settling.in_folder(folder):
+                self._settling.schedule(pending, self._clock.monotonic())
         for path in hints.folders:
             if path.startswith(self._root + os.sep):
                 self._scan_below(profile, path[len(self._root) + 1 :])
@@ -346,9 +353,9 @@ class Lookout:
             arrivals = [self._intake.arrival(p) for p in noted if p.live is live]
             if arrivals:
                 self._journal.see(arrivals, live=live)
-        settle = self._profile().settle
+        quiet = _first_look(self._profile())
         for p in pending:
-            self._settling.add(p, p.life + (RACY_AFTER if p.racy else settle))
+            self._settling.add(p, p.life + (RACY_AFTER if p.racy else quiet))
 
     def _pending(self, item: Found, announced: bool) -> Pending:
         now = self._clock.monotonic()
@@ -370,7 +377,7 @@ class Lookout:
         if pending.taking:
             pending.touched = True  # its reading goes on with the look that it began with
         else:
-            self._settling.alive(pending, self._clock.monotonic(), self._profile().settle, seen)
+            self._settling.alive(pending, self._clock.monotonic(), _first_look(self._profile()), seen)
 
     def _lose(self, folder: str, bases: list[str]) -> None:
         """Paths that are no longer there. Removals that are true are noted; a share that went away is no removal."""
@@ -412,9 +419,13 @@ class Lookout:
             return
         judged = verdict(pending, now, profile.settle, profile.give_up, self._is_done(profile, pending))
         if judged is Verdict.WAIT:
-            self._settling.schedule(pending, next_look(pending, now, profile.settle, profile.give_up))
+            self._settling.schedule(pending, self._next_look(profile, pending, now))
         else:
             self._send(pending, force=judged is Verdict.GIVE_UP)
+
+    def _next_look(self, profile: DeviceProfile, pending: Pending, now: float) -> float:
+        look = next_look(pending, now, profile.settle, profile.give_up)
+        return look if profile.done is None else min(look, now + COMPANION_LOOK)
 
     def _is_done(self, profile: DeviceProfile, pending: Pending) -> bool | None:
         companion = profile.done_name(pending.base)
@@ -448,7 +459,7 @@ class Lookout:
 
     def _conclude(self, pending: Pending, outcome: Outcome | Exception) -> None:
         now = self._clock.monotonic()
-        settle, give_up = self._profile().settle, self._profile().give_up
+        profile = self._profile()
         if pending.condition is not None and not isinstance(outcome, Locked | Unreadable):
             self._conditions.clear("FILE_LOCKED", pending.condition)
             pending.condition = None
@@ -457,9 +468,9 @@ class Lookout:
                 self._settled(pending, outcome)
             case Incomplete():
                 pending.incomplete = True
-                self._settling.schedule(pending, next_look(pending, now, settle, give_up))
+                self._settling.schedule(pending, self._next_look(profile, pending, now))
             case Changed():
-                self._settling.alive(pending, now, settle)
+                self._settling.alive(pending, now, _first_look(profile))
             case Gone():
                 self._settling.schedule(pending, now + LONGEST_WAIT)
                 self._lose(pending.folder, [pending.base])
@@ -488,7 +499,7 @@ class Lookout:
         if pending.touched:
             # It was written to while it was read, or its last event came late: the next look tells.
             pending.touched = False
-            self._settling.alive(pending, now, self._profile().settle)
+            self._settling.alive(pending, now, _first_look(self._profile()))
         elif taken.racy and not pending.racy:
             pending.racy = True
             self._settling.schedule(pending, now + RACY_AFTER)
@@ -526,6 +537,11 @@ class Lookout:
         self._conditions.raise_("STAGE_FAILED", f"{self.camera.name} taking", type(error).__name__)
         pending.blocked += 1
         self._settling.schedule(pending, self._clock.monotonic() + BROKEN_AFTER)
+
+
+def _first_look(profile: DeviceProfile) -> float:
+    """Seconds from a sign of life to the next look: a companion may come before the quiet time is over."""
+    return profile.settle if profile.done is None else min(profile.settle, COMPANION_LOOK)
 
 
 def _place(error: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -62,8 +63,15 @@ class Watch:
         observer = Observer()
         observer.daemon = True
         self._removed, self.heard = False, False
-        observer.schedule(handler, self._root, recursive=True, event_filter=[getattr(events, name) for name in names])
-        observer.start()
+        # watchdog warns, with the path of a patient's folder, where it meets a new folder twice.
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+        wanted = [getattr(events, name) for name in names]
+        try:
+            observer.schedule(handler, self._root, recursive=True, event_filter=wanted)
+            observer.start()
+        except BaseException:
+            observer.stop()  # a thread of it may run already
+            raise
         self._observer = observer
 
     def disarm(self) -> None:
@@ -77,7 +85,10 @@ class Watch:
         observer = self._observer
         if observer is None or self._removed:
             return False
-        return observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
+        # The reader of the system's events is a thread that the observer keeps for itself.
+        kept = [part for part in vars(observer).values() if isinstance(part, threading.Thread)]
+        threads = [observer, *observer.emitters, *kept]
+        return len(threads) > 1 and all(thread.is_alive() for thread in threads)
 
     def drain(self) -> Hints:
         """What came since the last time."""

@@ -53,6 +53,18 @@ def test_an_old_file_that_is_written_again_with_its_old_time_is_taken(site, pict
     site.wait_settled(1)
 
 
+def test_an_event_outweighs_an_old_time_and_an_equal_size(site, picture) -> None:
+    site.camera = replace(site.camera, rescan=60.0)
+    path = site.drop("old.jpg", picture(b"o"))
+    aged(path, 3)
+    lookout = site.watch()
+    site.wait(lambda: lookout.watching)
+    draft = site.drop("draft", picture(b"n"))
+    aged(draft, 3)
+    draft.rename(path)
+    site.wait_settled(1)
+
+
 def test_adopted_files_are_taken_and_did_not_appear_while_we_watched(site, picture) -> None:
     aged(site.drop("old.jpg", picture(b"1")), 3)
     aged(site.drop("older.jpg", picture(b"2")), 30)

@@ -66,6 +66,26 @@ def test_a_watcher_that_died_is_started_again_and_misses_nothing(seldom, picture
     seldom.wait_settled(2, 5)
 
 
+def test_a_reader_of_events_that_died_is_noticed(seldom, picture) -> None:
+    """watchdog reads the system's events on a thread of its own: without it the emitters live on and hear nothing."""
+    lookout = watched(seldom)
+    observer = lookout._supervision._watch._observer
+    reader = next(part for part in vars(observer).values() if isinstance(part, threading.Thread))
+    reader.stop()
+    reader.join(5)
+    seldom.drop("a.jpg", picture(b"a"))
+    seldom.wait_settled(1, 10)
+    assert seldom.told("WATCHER_RESTARTED") == ["room-2"]
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_nested_folders_made_at_once_lose_no_event(seldom, picture, turn) -> None:
+    watched(seldom)
+    for number in range(5):
+        seldom.drop(f"{turn}/{number}/deep/{number}.jpg", picture(str(number).encode()))
+    seldom.wait_settled(5, 5)
+
+
 def test_a_folder_that_is_removed_and_made_again_is_watched_again(seldom, picture) -> None:
     lookout = watched(seldom)
     seldom.exports.rmdir()
