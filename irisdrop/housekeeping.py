@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
+from irisdrop.matching.series import flickers, one_eyed
 from irisdrop.profiles.config import CameraSettings, Config
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
+from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Overview
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
@@ -27,6 +29,7 @@ class Housekeeping:
     def __init__(self, config: Config, journal: Journal, spool: Spool, conditions: Conditions, clock: Clock) -> None:
         self._config = config
         self._journal = journal
+        self._orders = Orders(journal.database, clock, config.worklist.stale)
         self._spool = spool
         self._conditions = conditions
         self._clock = clock
@@ -35,6 +38,7 @@ class Housekeeping:
         """Everything once."""
         self.tell_counts()
         self.tell_clocks()
+        self.tell_series()
         self._clear_spool()
         for camera in self._config.cameras:
             if not camera.after.leave:
@@ -53,7 +57,7 @@ class Housekeeping:
 
     def tell_clocks(self) -> None:
         """Which cameras' clocks are off, with the setting that would correct each; nothing corrects by itself."""
-        newest = Overview(self._journal.database).arrived_since(self._clock.now() - timedelta(days=1), 500)
+        newest = self._newest()
         for camera in self._config.cameras:
             of_it = [image for image in newest if image.camera == camera.name]
             wanted = drift(passages(of_it, self._config.site.zone))
@@ -61,6 +65,32 @@ class Housekeeping:
                 continue  # nothing can be said now; what was found before stands
             off = wanted is not None and abs(wanted - camera.clock) >= WORTH_TELLING
             self._tell("CLOCK_DRIFT", camera.name, _clock_detail(wanted) if off and wanted is not None else "")
+
+    def tell_series(self) -> None:
+        """What only several images together show: a number that flickers, one eye's pictures only."""
+        newest = self._newest()
+        flickering = {}
+        for camera in self._config.cameras:
+            for found in flickers([i for i in newest if i.camera == camera.name], self._config.site.zone):
+                odd = ", ".join(str(number) for number in found.odd)
+                words = f"{found.key} of image {odd} differs from images {found.before} and {found.after} around it"
+                flickering[f"image {found.odd[0]}"] = words
+        self._tell_all("IDENTITY_FLICKERS", flickering)
+        held = {image.entry for image in newest if image.entry is not None}
+        entries = {entry.id: entry for number in held if (entry := self._orders.get(number)) is not None}
+        one_eye = one_eyed(newest, entries, self._clock.now())
+        eyes = {"R": "the right eye alone", "L": "the left eye alone"}
+        self._tell_all("ONE_EYE_ONLY", {f"image {found.image}": eyes[found.eye] for found in one_eye})
+
+    def _newest(self) -> list[ImageFile]:
+        return Overview(self._journal.database).arrived_since(self._clock.now() - timedelta(days=1), 500)
+
+    def _tell_all(self, code: str, details: dict[str, str]) -> None:
+        for subject in self._conditions.subjects(code):
+            if subject not in details:
+                self._conditions.clear(code, subject)
+        for subject, detail in details.items():
+            self._conditions.raise_(code, subject, detail)
 
     def _tell(self, code: str, subject: str, detail: str) -> None:
         if detail:

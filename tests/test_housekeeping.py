@@ -36,3 +36,31 @@ def test_a_clock_that_is_off_is_told_with_the_setting_that_corrects_it(
     (detail,) = clock_told(records, configured(tmp_path))
     assert f"`clock: {setting}`" in detail
     assert clock_told(records, configured(tmp_path, setting)) == []
+
+
+def told(records: Any, config: Config, code: str) -> list[tuple[str, str]]:
+    Housekeeping(config, records.journal, records.spool, records.conditions, records.clock).tell_series()
+    return [(one.subject, one.detail) for one in records.conditions.active() if one.code == code]
+
+
+def test_an_exam_of_one_eye_is_told_until_the_other_eye_comes(records: Any, tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    records.matched(name="1.jpg", content=b"1")
+    assert told(records, config, "ONE_EYE_ONLY") == []  # the other may still come
+    records.clock.advance(900)
+    assert told(records, config, "ONE_EYE_ONLY") == [("image 1", "the right eye alone")]
+    records.matched(eye="L", name="2.jpg", content=b"2")
+    assert told(records, config, "ONE_EYE_ONLY") == []
+
+
+def test_a_number_that_changes_and_changes_back_is_told_with_the_images(
+    records: Any, read: Any, tmp_path: Path
+) -> None:
+    for number, patient in enumerate(["000815", "000851", "000815"]):
+        stamp = records.clock.now().isoformat()
+        said = read(PatientID=patient, AcquisitionDateTime=stamp)
+        records.identified(*said, name=f"{number}.jpg", content=b"%d" % number)
+        records.clock.advance(12)
+    ((subject, detail),) = told(records, configured(tmp_path), "IDENTITY_FLICKERS")
+    assert subject == "image 2"
+    assert detail == "PatientID of image 2 differs from images 1 and 3 around it"

@@ -202,6 +202,18 @@ KINDS: Final[dict[str, Kind]] = {
             after=120.0,
         ),
         Kind(
+            "IDENTITY_FLICKERS",
+            "A camera named another patient between two pictures of one",
+            W,
+            "Look at the images that are named: the one in the middle may be the wrong patient's.",
+        ),
+        Kind(
+            "ONE_EYE_ONLY",
+            "An exam shows one eye only, though its order asks for both",
+            W,
+            "Take the other eye while the patient is there, or tell whoever ordered it why it is missing.",
+        ),
+        Kind(
             "CLOCK_DRIFT",
             "The camera's clock differs from this computer's",
             W,
