@@ -47,7 +47,7 @@ class Database:
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
             self._refuse_holes()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self.close()
             if not _tells_damage(error):
                 raise
@@ -73,11 +73,15 @@ class Database:
         self._clock = clock
 
     def check(self) -> None:
-        """Read the whole file and raise Damaged where a page, row or index is not sound."""
+        """Read the whole file and raise Damaged where a page, row, index or text is not sound."""
         try:
             with self._lock:
                 found = [row[0] for row in self._connection.execute("PRAGMA quick_check(1)")]
-        except sqlite3.DatabaseError as error:
+                for table in ("images", "meta", "entries") if found == ["ok"] else ():
+                    every = self._connection.execute(f"SELECT * FROM {table}")
+                    while every.fetchmany(1000):
+                        pass
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not _tells_damage(error):
                 raise
             raise Damaged(str(error)) from error
@@ -212,8 +216,10 @@ class Database:
             self.execute("INSERT INTO migrations VALUES (?, ?)", (name, stamp(self._clock.now())))
 
 
-def _tells_damage(error: sqlite3.DatabaseError) -> bool:
+def _tells_damage(error: Exception) -> bool:
     """Only these say that the file is to blame: a locked, full or forbidden one must never be set aside."""
+    if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
+        return True  # a name or value that lost a bit is no text any more
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
