@@ -4,24 +4,44 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from irisdrop.surface.opened import Records, as_json, records
 
+if TYPE_CHECKING:
+    from rich.console import Group
+
 
 @click.command("status")
 @click.option("--json", "for_scripts", is_flag=True, help="For scripts.")
+@click.option("--watch", is_flag=True, help="Keep showing it, until Ctrl-C.")
 @click.pass_obj
-def status(config_path: Path | None, for_scripts: bool) -> None:
+def status(config_path: Path | None, for_scripts: bool, watch: bool) -> None:
     """Cameras, counts and conditions; works whether the agent runs or not."""
     with records(config_path) as opened:
-        found = facts(opened)
-    if for_scripts:
-        as_json(found)
-    else:
-        _show(found)
+        if for_scripts:
+            as_json(facts(opened))
+        elif watch:
+            _watch(opened)
+        else:
+            from rich.console import Console
+
+            Console(highlight=False).print(shown(facts(opened)))
+
+
+def _watch(opened: Records) -> None:
+    import threading
+
+    from rich.console import Console
+    from rich.live import Live
+
+    pause = threading.Event()
+    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        while True:  # Ctrl-C ends it, as in every such view
+            live.update(shown(facts(opened)), refresh=True)
+            pause.wait(1.0)
 
 
 def facts(opened: Records) -> dict[str, Any]:
@@ -48,25 +68,28 @@ def facts(opened: Records) -> dict[str, Any]:
     }
 
 
-def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
+def shown(found: dict[str, Any]) -> Group:
+    """The facts for a terminal, in the same words as the page."""
+    from rich.console import Group
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    agent = found["agent"]
-    console.print(f"agent: {'running, ' + agent if agent else '[bold]not running[/]'}", highlight=False)
     worklist = found["worklist"]
-    console.print(f"worklist: {worklist['open']} open orders, synced {worklist['synced'] or 'never'}", highlight=False)
-    table = Table("camera", *found["counts"], box=None)
+    running = f"running, {found['agent']}" if found["agent"] else "[bold]not running[/]"
+    head = f"agent: {running}\nworklist: {worklist['open']} open orders, synced {worklist['synced'] or 'never'}"
+    table = Table("camera", "images", box=None, pad_edge=False)
     for camera in found["cameras"]:
-        table.add_row(camera["name"], *(str(camera["counts"].get(state, 0)) for state in found["counts"]))
-    table.add_row("[bold]all[/]", *(str(n) for n in found["counts"].values()))
-    console.print(table)
+        table.add_row(camera["name"], _told(camera["counts"]))
+    table.add_row("[bold]all[/]", _told(found["counts"]))
+    lines = []
     for condition in found["conditions"]:
         colour = {"error": "red", "warning": "yellow"}.get(condition["severity"], "cyan")
-        detail = f" ({condition['detail']})" if condition["detail"] else ""
-        console.print(
-            f"[{colour}]{condition['severity']}[/] {condition['subject']}: {condition['title']}{detail}",
-            highlight=False,
-        )
-        console.print(f"  Try: {condition['remedy']}", highlight=False)
+        detail = f" ({escape(condition['detail'])})" if condition["detail"] else ""
+        subject = escape(condition["subject"])
+        lines.append(f"[{colour}]{condition['severity']}[/] {subject}: {condition['title']}{detail}")
+        lines.append(f"  Try: {escape(condition['remedy'])}")
+    return Group(head, table, *(lines or ["[green]all is well[/]"]))
+
+
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in counts.items() if number) or "none yet"
