@@ -1,0 +1,35 @@
+"""`irisdrop tray`: the icon in the session of whoever works at this computer."""
+
+from __future__ import annotations
+
+import getpass
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from irisdrop.surface.opened import load
+from irisdrop.vocabulary.faults import Foreseen
+
+
+@click.command("tray")
+@click.option("--by", default=getpass.getuser, metavar="NAME", help="Who decides on the page; default: your account.")
+@click.pass_obj
+def tray(config_path: Path | None, by: str) -> None:
+    """An icon that says in one look whether all is well; a click opens the page."""
+    config = load(config_path)
+    if find_spec("pystray") is None:
+        raise Foreseen("NO_TRAY", "The tray icon is not installed.", "`pip install 'irisdrop[tray]'`.")
+    from irisdrop.surface.tray.line import Line
+    from irisdrop.surface.tray.tray import Tray, why_no_tray
+
+    icon = Tray(Line(config.state, config.page.port, by))
+    why = why_no_tray()
+    if why is None:
+        icon.run()
+        return
+    click.echo(f"No icon: {why}. What it would say stands here; `irisdrop page` opens the page. Ctrl-C ends.", err=True)
+    try:
+        icon.in_words(click.echo)
+    except KeyboardInterrupt:
+        icon.stop()
