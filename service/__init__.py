@@ -1,1 +1,1 @@
-"""What runs irisdrop as a service: unit files and packages. Imports irisdrop, never the reverse."""
+"""What makes irisdrop a service of Linux and Windows, and their packages; imports irisdrop, never the reverse."""

@@ -26,8 +26,13 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worklist": ("worklist", "The orders as they are known here: show, sync."),
     "explain": ("explain", "What would be decided about a file, and why. Writes nothing."),
     "inspect": ("inspect", "Everything in a file that could carry a key."),
+    "learn": ("learn", "Propose a profile from exports and a worklist."),
+    "replay": ("replay", "Which past decisions an edited profile would change."),
     "check": ("check", "Prove profiles and configuration."),
     "doctor": ("doctor", "Look at everything that irisdrop needs: ok, look or broken."),
+    "audit": ("audit", "Who did what to which image: verify, export."),
+    "bundle": ("bundle", "What support needs, without anybody's name or number."),
+    "service": ("service", "Install, start and stop irisdrop as a service of this machine."),
     "adopt": ("adopt", "Take the older files that a camera's first start left alone."),
     "reference": ("reference", "A small platform that honours the HTTP contract, for trials."),
 }

@@ -70,12 +70,17 @@ def secrets(case: Case) -> Iterator[Finding]:
         except Foreseen as failure:
             yield look(f"{failure.message} (for the account {_account()})", failure.remedy)
             continue
-        if secret.kind == "file" and os.name == "posix" and Path(secret.place).stat().st_mode & 0o077:
+        if secret.kind == "file" and os.name == "posix" and _open_to_others(Path(secret.place)):
             yield look(f"the secret in {secret} can be read by others", f"chmod 600 {secret.place}")
         else:
             yield ok(f"the secret in {secret} is there")
     if not found:
         yield ok("no secret is needed")
+
+
+def _open_to_others(file: Path) -> bool:
+    """What systemd gives to a service shows the mask of its ACL as rights of the group."""
+    return not file.is_relative_to("/run/credentials") and bool(file.stat().st_mode & 0o077)
 
 
 def service(case: Case) -> Iterator[Finding]:
