@@ -257,7 +257,10 @@ class Agent:
     # ------------------------------------------------------------------ within
 
     def _begin(self) -> None:
+        unsure = self.journal.meta(CLEAN) != "yes"
         self.journal.set_meta(CLEAN, "no")
+        # Into the file itself: a WAL that is lost must not take with it that the run did not end in order.
+        self.journal.database.fold()
         for subject in ("delivery", "confirming", "deciding", "worklist", "housekeeping"):
             self.conditions.clear("STAGE_FAILED", subject)
         self.orders.standing_since(
@@ -266,7 +269,7 @@ class Agent:
         recovered = recover(self.journal, self.spool, self.conditions)
         if recovered:
             log.info("%d images recovered from the spool", recovered)
-        self.courier.resume()
+        self.courier.resume(unsure=unsure)
         for camera in self.config.cameras:
             self._keep(camera.name, self.profiles[camera.name])
         self.worklist.tell_age()

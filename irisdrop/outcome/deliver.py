@@ -119,10 +119,17 @@ class Courier:
                 self._busy.discard(image.id)
         return True
 
-    def resume(self) -> None:
-        """After a crash: ask the platform about every attempt without outcome before anything is sent again."""
+    def resume(self, *, unsure: bool = False) -> None:
+        """Before the first attempt: ask the platform about every one without outcome before anything is sent again.
+
+        `unsure`: the last run did not end in order, and a damaged disk may have taken the journal's last commits with
+        it, so that any MATCHED image may have been sent. Nothing waits for the back-off of an earlier run.
+        """
         for attempt in self.attempts.left_open():
             self._cut_off(attempt)
+        if unsure:
+            self.attempts.ask_for_all()
+        self.attempts.clear_waits()
 
     def _cut_off(self, attempt: Attempt, **more: Any) -> None:
         with self._journal.transaction():

@@ -171,8 +171,13 @@ class Attempts:
             return None
         return Receipt(row["id"], row["digest"], row["entry"], row["eye"], row["at"], replaces=row["replaces"])
 
+    def ask_for_all(self) -> None:
+        """Any MATCHED image may have been sent: the platform is asked before it is sent again."""
+        with self._db.transaction():
+            self._db.execute("UPDATE images SET ask_first = 1 WHERE state = ?", (State.MATCHED,))
+
     def clear_waits(self) -> None:
-        """The platform is back: nothing waits for its back-off any longer."""
+        """The platform may be back: nothing waits for its back-off any longer."""
         with self._db.transaction():
             self._db.execute(
                 "UPDATE images SET next_try = NULL WHERE state = ? AND next_try IS NOT NULL", (State.MATCHED,)

@@ -76,7 +76,7 @@ class Database:
         """Read the whole file and raise Damaged where a page, row, index or text is not sound."""
         try:
             with self._lock:
-                found = [row[0] for row in self._connection.execute("PRAGMA quick_check(1)")]
+                found = [row[0] for row in self._connection.execute("PRAGMA integrity_check(1)")]
                 for table in ("images", "meta", "entries") if found == ["ok"] else ():
                     every = self._connection.execute(f"SELECT * FROM {table}")
                     while every.fetchmany(1000):
@@ -140,6 +140,11 @@ class Database:
         with self._lock:
             found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
             return found
+
+    def fold(self) -> None:
+        """Write what is committed from the WAL into the file itself; what another connection reads stays behind."""
+        with self._lock:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the WAL into the file."""
