@@ -437,6 +437,11 @@ class Journal:
         )
         return None if row is None else str(row["text"])
 
+    def kept_profile(self, digest: str) -> str | None:
+        """The text of a profile that some image was read by."""
+        row = self._db.row("SELECT text FROM profiles WHERE digest = ?", (digest,))
+        return None if row is None else str(row["text"])
+
     # ------------------------------------------------------------------ within
 
     def _insert(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:

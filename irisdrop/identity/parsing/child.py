@@ -118,11 +118,16 @@ def _notes(asked: list[Any]) -> list[Any]:
             text = file.read(companions.LARGEST + 1)
         if len(text) > companions.LARGEST:
             raise content.Damaged("the sidecar is larger than any should be")
-        found += [(rule, *value) for value in companions.read_places(text, form, places, encoding)]
+        read = companions.read_places(text, form, places, encoding) if places else companions.read_all(text, form)
+        found += [(rule, *value) for value in read]
     return found
 
 
 def _tags(file: BinaryIO, found: content.Content, request: dict[str, Any]) -> list[Any]:
     from irisdrop.identity.parsing import tags
 
-    return list(tags.read_tags(file, found.exif, None if request["all"] else request["exif"]))
+    if not request["all"]:
+        return list(tags.read_tags(file, found.exif, request["exif"]))
+    from irisdrop.identity.parsing import embedded
+
+    return [*tags.read_tags(file, found.exif, None), *embedded.read_embedded(file)]

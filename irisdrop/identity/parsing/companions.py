@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from irisdrop.identity.parsing.content import Damaged, Misasked
 
 LARGEST: Final = 16 << 20
+MOST: Final = 500  # places that are listed for a person
 MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -41,6 +42,15 @@ def read_places(content: bytes, form: str, places: Iterable[str], encoding: str 
     look_up = FORMS[form](text)
     found = ((place, [text.strip() for text in look_up(place)]) for place in places)
     return [Value(place, kept) for place, texts in found if (kept := [text for text in texts if text])]
+
+
+def read_all(content: bytes, form: str) -> list[Value]:
+    """Every place of a file that has a text, as a rule would name it; raises Damaged where the file can't be read."""
+    text = decoded(content, form, None)
+    places = dict.fromkeys(PLACES[form](text))
+    look_up = FORMS[form](text)
+    found = ((place, [one.strip() for one in look_up(place) if one.strip()]) for place in list(places)[:MOST])
+    return [Value(place, texts) for place, texts in found if texts]
 
 
 def decoded(content: bytes, form: str, encoding: str | None) -> str:
@@ -163,3 +173,56 @@ def in_ini(text: str) -> LookUp:
 
 
 FORMS: Final[dict[str, Callable[[str], LookUp]]] = {"xml": in_xml, "json": in_json, "csv": in_csv, "ini": in_ini}
+
+
+def places_in_xml(text: str) -> Iterable[str]:
+    """The leaves and attributes of a document."""
+    from xml.etree import ElementTree
+
+    in_xml(text)  # refuses what is not followed
+    root = ElementTree.fromstring(DECLARATION.sub("", text, count=1).encode(), ElementTree.XMLParser(encoding="utf-8"))
+    for element in root.iter():
+        name = element.tag.rpartition("}")[2]
+        if len(element) == 0:
+            yield f"//{name}"
+        for attribute in element.attrib:
+            yield f"//{name}/@{attribute}"
+
+
+def places_in_json(text: str) -> Iterable[str]:
+    """The dotted names of a document."""
+    import json
+
+    in_json(text)
+    pending = [("", json.loads(text))]
+    while pending:
+        place, node = pending.pop()
+        children = node.items() if isinstance(node, dict) else enumerate(node[:MOST]) if isinstance(node, list) else ()
+        pending += [(f"{place}.{name}" if place else str(name), child) for name, child in children]
+        if not isinstance(node, dict | list):
+            yield place
+
+
+def places_in_csv(text: str) -> Iterable[str]:
+    """The headings of a table."""
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t|", key=first.count)
+    return (heading.strip().strip('"') for heading in first.split(delimiter))
+
+
+def places_in_ini(text: str) -> Iterable[str]:
+    """Sections with their options."""
+    section = ""
+    for line in text.splitlines():
+        if line.strip().startswith("["):
+            section = line.strip().strip("[]") + "/"
+        elif "=" in line:
+            yield section + line.partition("=")[0].strip()
+
+
+PLACES: Final[dict[str, Callable[[str], Iterable[str]]]] = {
+    "xml": places_in_xml,
+    "json": places_in_json,
+    "csv": places_in_csv,
+    "ini": places_in_ini,
+}
