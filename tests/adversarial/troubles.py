@@ -305,12 +305,10 @@ def ordered_again(d: Making) -> None:
         person = d.person()
         start = d.slot()
         old = d.order(person, start, told=d.begin)
-        case = d.chance.choice(
-            ("before the image", "between match and upload", "the new one comes later", "old number")
-        )
+        case = d.chance.choice(AGAIN)
         told = {"before the image": -20, "old number": -20}.get(case, 3)
         at = minute(start + told * MINUTE)
-        gap = 25 * MINUTE if case == "the new one comes later" else 0 * MINUTE
+        gap = {"the new one comes later": 25, "both open when it comes": -10}.get(case, 0) * MINUTE
         new = d.order(person, start + 5 * MINUTE, told=at + gap)
         d.withdraw(at, old, Standing.REPLACED)
         told_old = {"accession": old.keys["AccessionNumber"], "study": d.study()}
