@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
+import os
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from irisdrop.record.journal import Journal
 from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Overview
 from irisdrop.record.spool import Spool
+from irisdrop.record.system import sync_folder
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.marks import mark
@@ -141,9 +145,25 @@ class Housekeeping:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             target = target.with_name(f"{target.stem}.{image.id}{target.suffix}")
-        source.rename(target)
+        _move(source, target)
         mark("source.after")
         return True
+
+
+def _move(source: Path, target: Path) -> None:
+    """By renaming, or to another file system by a copy that is whole and on its disk before the source goes."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        draft = target.with_name(f".{target.name}.part")
+        shutil.copy2(source, draft)
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.rename(target)
+        sync_folder(target.parent)
+        source.unlink()
 
 
 def _clock_detail(wanted: timedelta) -> str:
