@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ import pytest
 
 from irisdrop.housekeeping import Housekeeping
 from irisdrop.profiles.config import Config, parse_config
+from irisdrop.record.spool import Origin
+from irisdrop.vocabulary.deliveries import Receipt
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import Event
 
 
 def configured(folder: Path, clock: str = "0m") -> Config:
@@ -64,3 +70,215 @@ def test_a_number_that_changes_and_changes_back_is_told_with_the_images(
     ((subject, detail),) = told(records, configured(tmp_path), "IDENTITY_FLICKERS")
     assert subject == "image 2"
     assert detail == "PatientID of image 2 differs from images 1 and 3 around it"
+
+
+# ---------------------------------------------------------------------- the spool
+
+DAY = 86400
+
+
+def keeper(records: Any, folder: Path, after: str = "{leave: true}") -> Housekeeping:
+    text = (
+        f"spool: {{keep: 7d}}\ncameras:\n  - {{name: room-2, profile: topcon-nw400, folder: exports, after: {after}}}\n"
+    )
+    config = parse_config(text, folder / "irisdrop.yaml")
+    return Housekeeping(config, records.journal, records.spool, records.conditions, records.clock)
+
+
+def delivered(records: Any, name: str = "000815_R.jpg", content: bytes = b"picture") -> ImageFile:
+    image = records.matched(name=name, content=content)
+    receipt = Receipt(f"r{image.id}", image.digest, "E1", "R", "then")
+    found: ImageFile = records.attempts.confirm(image, receipt, "receipt")
+    return found
+
+
+def test_bytes_go_a_week_after_their_image_was_delivered_and_not_before(records: Any, tmp_path: Path) -> None:
+    image = delivered(records)
+    house = keeper(records, tmp_path)
+    records.clock.advance(7 * DAY)
+    house.turn()
+    assert records.spool.holds(image.digest)
+    records.clock.advance(1)
+    house.turn()
+    assert not records.spool.holds(image.digest)
+    assert list(records.spool.digests()) == []
+
+
+@pytest.mark.parametrize("state", ["SETTLED", "IDENTIFIED", "MATCHED", "QUARANTINED"])
+def test_bytes_of_an_image_on_its_way_never_go(records: Any, tmp_path: Path, state: str) -> None:
+    """Not even where another image of the same bytes has long been delivered."""
+    delivered(records, "a/000815_R.jpg")
+    made = {"SETTLED": records.settled, "IDENTIFIED": records.identified, "MATCHED": records.matched}
+    image = made.get(state, records.identified)(name="b/000815_R.jpg")
+    if state == "QUARANTINED":
+        image = records.journal.refuse(image, Code.NO_WORKLIST_ENTRY, "none")
+    records.clock.advance(999 * DAY)
+    keeper(records, tmp_path).turn()
+    assert records.spool.holds(image.digest)
+
+
+def test_the_week_begins_anew_for_bytes_that_come_again(records: Any, tmp_path: Path) -> None:
+    image = delivered(records, "a/000815_R.jpg")
+    records.clock.advance(8 * DAY)
+    again = records.identified(name="b/000815_R.jpg")
+    records.journal.move(again, Event.RECOGNISE, "irisdrop", "twin")
+    records.clock.advance(6 * DAY)
+    house = keeper(records, tmp_path)
+    house.turn()
+    assert records.spool.holds(image.digest)
+    records.clock.advance(2 * DAY)
+    house.turn()
+    assert not records.spool.holds(image.digest)
+
+
+def test_bytes_that_are_settled_while_the_old_ones_go_stay(
+    records: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The camera writes the same picture again in the very moment: between the question and the deletion."""
+    image = delivered(records, "a/000815_R.jpg")
+    records.clock.advance(8 * DAY)
+    house = keeper(records, tmp_path)
+    real = house._may_go
+
+    def settles(digest: str, before: Any) -> bool:
+        may = real(digest, before)
+        monkeypatch.setattr(house, "_may_go", real)
+        records.settled("b/000815_R.jpg")
+        return may
+
+    monkeypatch.setattr(house, "_may_go", settles)
+    house.turn()
+    assert records.spool.holds(image.digest)
+
+
+def test_bytes_that_no_image_of_the_journal_owns_are_kept_for_recovery(records: Any, tmp_path: Path) -> None:
+    copy = records.spool.receive()
+    copy.write(b"of a journal that was lost")
+    digest = records.spool.keep(copy, Origin("room-2", "/x", "x", records.clock.now(), live=True))
+    records.clock.advance(999 * DAY)
+    keeper(records, tmp_path).turn()
+    assert records.spool.holds(digest)
+
+
+# ---------------------------------------------------------------------- delivered sources
+
+
+def test_a_source_is_left_where_it_is_unless_told_otherwise(records: Any, tmp_path: Path) -> None:
+    image = delivered(records)
+    records.clock.advance(999 * DAY)
+    keeper(records, tmp_path).turn()
+    assert Path(image.path).read_bytes() == b"picture"
+
+
+def test_a_source_is_deleted_after_so_many_days_and_only_when_delivered(records: Any, tmp_path: Path) -> None:
+    image = delivered(records)
+    waiting = records.matched(name="000815_L.jpg", content=b"waits")
+    refused = records.journal.refuse(records.settled("x.jpg", b"x"), Code.NO_KEYS, "?")
+    house = keeper(records, tmp_path, "{delete: 3d}")
+    house.turn()
+    assert Path(image.path).exists()
+    records.clock.advance(3 * DAY + 1)
+    house.turn()
+    assert not Path(image.path).exists()
+    assert Path(waiting.path).exists()
+    assert Path(refused.path).exists()
+
+
+def test_a_source_with_other_bytes_than_were_delivered_is_not_touched(records: Any, tmp_path: Path) -> None:
+    """The camera used the name again: what lies there is another image."""
+    image = delivered(records)
+    Path(image.path).write_bytes(b"the next patient")
+    records.clock.advance(4 * DAY)
+    keeper(records, tmp_path, "{delete: 3d}").turn()
+    assert Path(image.path).read_bytes() == b"the next patient"
+
+
+def test_a_link_in_the_place_of_a_source_is_not_followed(records: Any, tmp_path: Path) -> None:
+    image = delivered(records)
+    other = tmp_path / "other"
+    other.write_bytes(b"picture")
+    Path(image.path).unlink()
+    Path(image.path).symlink_to(other)
+    records.clock.advance(4 * DAY)
+    keeper(records, tmp_path, "{delete: 3d}").turn()
+    assert other.exists()
+    assert Path(image.path).is_symlink()
+
+
+def test_a_delivered_source_is_moved_with_its_folders(records: Any, tmp_path: Path) -> None:
+    image = delivered(records, "patient 1/000815_R.jpg")
+    keeper(records, tmp_path, "{move: done}").turn()
+    records.clock.advance(1)
+    keeper(records, tmp_path, "{move: done}").turn()
+    assert not Path(image.path).exists()
+    assert (tmp_path / "done" / "patient 1" / "000815_R.jpg").read_bytes() == b"picture"
+
+
+def test_a_moved_source_never_takes_the_place_of_another(records: Any, tmp_path: Path) -> None:
+    house = keeper(records, tmp_path, "{move: done}")
+    for content in (b"one", b"two"):
+        delivered(records, content=content)
+        records.clock.advance(1)
+        house.turn()
+    assert sorted(path.read_bytes() for path in (tmp_path / "done").iterdir()) == [b"one", b"two"]
+
+
+def test_a_source_that_can_not_be_moved_stays_and_is_tried_again(
+    records: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = delivered(records)
+    records.clock.advance(1)
+    house = keeper(records, tmp_path, "{move: done}")
+    real = Path.mkdir
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "mkdir", fails)
+    house.turn()
+    assert Path(image.path).exists()
+    monkeypatch.setattr(Path, "mkdir", real)
+    house.turn()
+    assert not Path(image.path).exists()
+
+
+def test_a_source_is_moved_to_another_file_system_too(
+    records: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = delivered(records)
+    records.clock.advance(1)
+    real = Path.rename
+
+    def elsewhere(self: Path, target: Path) -> Path:
+        if self.parent.name == "exports":
+            raise OSError(errno.EXDEV, "cross-device link")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", elsewhere)
+    keeper(records, tmp_path, "{move: done}").turn()
+    assert not Path(image.path).exists()
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "done").iterdir()] == [("000815_R.jpg", b"picture")]
+
+
+# ---------------------------------------------------------------------- counts
+
+
+def test_who_waits_for_a_person_is_told_until_nobody_does(records: Any, tmp_path: Path) -> None:
+    image = records.journal.refuse(records.settled(), Code.NO_KEYS, "?")
+    house = keeper(records, tmp_path)
+    house.tell_counts()
+    assert [(one.code, one.detail) for one in records.conditions.active()] == [("QUARANTINE_WAITING", "1 images")]
+    records.journal.move(image, Event.DISCARD, "Dr. Muster", "a test picture")
+    house.tell_counts()
+    assert records.conditions.active() == []
+
+
+def test_images_of_a_camera_that_is_configured_no_more_are_told_until_their_end(records: Any, tmp_path: Path) -> None:
+    image = records.matched(camera="room-9")
+    house = keeper(records, tmp_path)
+    house.tell_counts()
+    assert [(one.code, one.subject) for one in records.conditions.active()] == [("CAMERA_UNCONFIGURED", "room-9")]
+    records.attempts.confirm(image, Receipt("r1", image.digest, "E1", "R", "then"), "receipt")
+    records.clock.advance(2)
+    house.tell_counts()
+    assert records.conditions.active() == []
