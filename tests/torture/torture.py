@@ -203,7 +203,7 @@ class Run:
         if code != 0:
             self.outcome.findings.wrong.append(f"the agent did not stop in order: {code}")
         acknowledge(self.camera, self.clinic.rows())
-        found = judge(self.clinic, self.camera, resent=not self.with_damage)
+        found = judge(self.clinic, self.camera)
         self.outcome.findings.add(found)
         if "MOVED" in self.clinic.after and not found:
             self._moved()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import shutil
 import socket
 import sqlite3
@@ -65,7 +66,7 @@ class Clinic:
     more: str = ""
     state_folder: Path | None = None
     proxied: int | None = None
-    fsync: bool = False
+    fresh: bool = False  # the platform is started by exec
     starts: int = 0
     platform: Process | None = None
     agent: Process | None = None
@@ -102,10 +103,13 @@ class Clinic:
 
     # ------------------------------------------------------------------ processes
 
-    def open_platform(self, kill: Kill | None = None) -> Process:
+    def open_platform(self, tls: tuple[Path, Path] | None = None) -> Process:
         """Start the platform, and wait until it answers."""
         arguments = ["reference", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data), "--verbose"]
-        process = start([*arguments, "--worklist", str(self.root / "orders.json")], self.platform_log, kill=kill)
+        arguments += ["--worklist", str(self.root / "orders.json")]
+        if tls is not None:
+            arguments += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
+        process = start(arguments, self.platform_log, fresh=self.fresh)
         self.platform = process
         wait_until(lambda: process.ended() or reachable(self.port), 30, 0.003)
         return process
@@ -196,10 +200,14 @@ def orders() -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
+    """A port that nobody listens on now, and that the system gives to no outgoing connection."""
+    for _ in range(200):
+        port = random.SystemRandom().randrange(12_000, 32_000)
+        with socket.socket() as asked, contextlib.suppress(OSError):
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asked.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def reachable(port: int) -> bool:

@@ -16,6 +16,7 @@ def harm(state: Path, rng: random.Random) -> str:
         "WAL flipped": _wal_flipped,
         "cut": _cut,
         "page spoilt": _page,
+        "bytes flipped": _bytes,
         "header spoilt": _header,
         "emptied": _emptied,
     }
@@ -61,6 +62,10 @@ def _wal_flipped(file: Path, rng: random.Random) -> None:
 
 def _page(file: Path, rng: random.Random) -> None:
     _spoil(file, rng, rng.randrange(1, 4), 4096)
+
+
+def _bytes(file: Path, rng: random.Random) -> None:
+    _spoil(file, rng, rng.randrange(1, 30), 1)
 
 
 def _header(file: Path, rng: random.Random) -> None:

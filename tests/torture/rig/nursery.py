@@ -119,7 +119,7 @@ def _child(
         if fresh:
             if kill is not None:
                 os.environ["IRISDROP_MARKS"] = f"{kill.pattern}:{kill.count}"
-            os.environ["PYTHONPATH"] = str(ROOT)
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (env.get("PYTHONPATH"), str(ROOT))))
             os.execv(sys.executable, [sys.executable, "-m", "irisdrop", *arguments])
         code = _run(arguments, kill, log.with_suffix(".killed"), prepare)
     except BaseException:  # noqa: BLE001 - a child must not go on in its parent's code

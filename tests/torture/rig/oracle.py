@@ -103,7 +103,8 @@ def judge(clinic: Clinic, camera: Camera, *, resent: bool = True, left_alone: fr
     for row in rows:
         if row["state"] != "VANISHED":
             by_path.setdefault((path_of(row), row["digest"]), []).append(row)
-    delivered = {row["digest"] for row in rows if row["state"] == "DELIVERED"}
+    # A rebuilt journal may not know which of two conflicting images was delivered: the platform does.
+    delivered = {row["digest"] for row in (*receipts, *rows) if row.get("state", "DELIVERED") == "DELIVERED"}
     for writing in camera.writings:
         if (writing.ended is None or writing.acknowledged) and str(writing.path) not in left_alone:
             _writing(writing, by_path.get((str(writing.path), writing.digest), []), delivered, found)
