@@ -35,7 +35,7 @@ from irisdrop.vocabulary.deliveries import (
     Withdrawn,
 )
 from irisdrop.vocabulary.faults import place
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.images import ImageFile, split_name
 from irisdrop.vocabulary.orders import Standing
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 PLATFORM = "platform"
 LONGEST_IDLE = 5.0  # seconds
+SET_BACK = 60.0  # seconds by which the wall clock must have gone back to be noticed
 OUTAGE = ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE")
 
 
@@ -88,6 +89,7 @@ class Courier:
         self._gate = Gate()
         self._busy: set[int] = set()
         self._choice = threading.Lock()
+        self._seen = (clock.now(), clock.monotonic())
         self.woken = threading.Event()
 
     # ------------------------------------------------------------------ working
@@ -123,10 +125,11 @@ class Courier:
         """Before the first attempt: ask the platform about every one without outcome before anything is sent again.
 
         `unsure`: the last run did not end in order, and a damaged disk may have taken the journal's last commits with
-        it, so that any MATCHED image may have been sent. Nothing waits for the back-off of an earlier run.
+        it, so that any image may have been sent. Nothing waits for the back-off of an earlier run.
         """
         for attempt in self.attempts.left_open():
             self._cut_off(attempt)
+        self.attempts.clear_waits(undo_until=self._clock.now() + timedelta(seconds=SET_BACK))
         if unsure:
             self.attempts.ask_for_all()
         self.attempts.clear_waits()
@@ -167,8 +170,17 @@ class Courier:
         with self._choice:
             return bool(self.attempts.due(1, frozenset(self._busy)))
 
+    def _mind_the_clock(self) -> None:
+        """What waits until a time would wait for as long again as the wall clock was set back."""
+        wall, running = self._clock.now(), self._clock.monotonic()
+        back = (running - self._seen[1]) - (wall - self._seen[0]).total_seconds()
+        self._seen = (wall, running)
+        if back > SET_BACK:
+            self.attempts.clear_waits(undo_until=wall + timedelta(seconds=SET_BACK))
+
     def _take(self) -> tuple[ImageFile, Attempt] | None:
         with self._choice:
+            self._mind_the_clock()
             if self._gate.closed_until > self._clock.monotonic() or self._journal.meta(PAUSED):
                 return None
             # While the platform is away one image knocks; the others wait for its answer.
@@ -236,7 +248,7 @@ class Courier:
         profile = self._profiles(image.camera)
         if profile is None:
             return {}
-        return {"modality": profile.modality, "context": profile.context_of(image.name.rpartition("/")[2])}
+        return {"modality": profile.modality, "context": profile.context_of(split_name(image.name)[1])}
 
     def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
         outcome = type(answer).__name__.lower()

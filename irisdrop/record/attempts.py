@@ -121,8 +121,8 @@ class Attempts:
             self.end(attempt, "uploaded")
             return self._journal.move(image, Event.UPLOAD, AGENT, answer.detail, next_try=None, ask_first=0, tries=0)
 
-    def keep_said(self, said: Said) -> None:
-        """Keep what the platform said later; the same message again changes nothing."""
+    def keep_said(self, said: Said) -> bool:
+        """Keep what the platform said later; the same message again changes nothing. True where the image is ours."""
         with self._db.transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
@@ -131,6 +131,7 @@ class Attempts:
                     *(said.receipt, said.at, said.text, stamp(self._clock.now())),
                 ),
             )
+            return self.knows(said.reference)
 
     def knows(self, reference: str) -> bool:
         """Whether the platform's name for an image is one of ours."""
@@ -172,13 +173,21 @@ class Attempts:
         return Receipt(row["id"], row["digest"], row["entry"], row["eye"], row["at"], replaces=row["replaces"])
 
     def ask_for_all(self) -> None:
-        """Any MATCHED image may have been sent: the platform is asked before it is sent again."""
+        """Any image may be further than the journal knows: the platform is asked before it is sent."""
         with self._db.transaction():
-            self._db.execute("UPDATE images SET ask_first = 1 WHERE state = ?", (State.MATCHED,))
+            self._db.execute(
+                "UPDATE images SET ask_first = 1 WHERE state IN (?, ?, ?, ?)",
+                (State.SETTLED, State.IDENTIFIED, State.MATCHED, State.QUARANTINED),
+            )
 
-    def clear_waits(self) -> None:
-        """The platform may be back: nothing waits for its back-off any longer."""
+    def clear_waits(self, undo_until: datetime | None = None) -> None:
+        """The platform may be back: nothing waits for its back-off any longer, nor for `undo` beyond a time."""
         with self._db.transaction():
+            if undo_until is not None:
+                self._db.execute(
+                    "UPDATE images SET not_before = ? WHERE state = ? AND not_before > ?",
+                    (stamp(undo_until), State.MATCHED, stamp(undo_until)),
+                )
             self._db.execute(
                 "UPDATE images SET next_try = NULL WHERE state = ? AND next_try IS NOT NULL", (State.MATCHED,)
             )
