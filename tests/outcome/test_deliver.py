@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from irisdrop.outcome.deliver import Courier
+from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import SystemClock
 from irisdrop.vocabulary.deliveries import Parcel, Postponed, Receipt, Refused
 from irisdrop.vocabulary.orders import Standing, Withdrawal
@@ -352,3 +354,27 @@ def test_several_workers_deliver_each_image_once_and_stop_when_told(delivery: An
     assert not thread.is_alive()
     assert sorted(delivery.platform.sent) == sorted(image.digest for image in images)
     assert len(delivery.reference.receipts()) == 40
+
+
+def test_a_wall_clock_that_is_set_back_by_a_day_holds_nothing_up(delivery: Any, clock: Any) -> None:
+    entry = delivery.order()
+    waiting, undoable = delivery.matched(entry, 1), delivery.matched(entry, 2)
+    until = stamp(clock.now() + timedelta(seconds=15))
+    delivery.records.journal.note(undoable, assigned_by="Dr. Muster", not_before=until)
+    delivery.platform.answers = [Postponed("500"), Postponed("500")]
+    delivery.turn()
+    clock.set(clock.now() - timedelta(days=1))
+    delivery.records.sync(entry)
+    assert delivery.drain() < 120
+    assert {delivery.state(waiting), delivery.state(undoable)} == {"DELIVERED"}
+
+
+def test_a_wall_clock_that_was_set_back_while_nothing_ran_holds_nothing_up(delivery: Any, clock: Any) -> None:
+    image = delivery.matched(delivery.order())
+    delivery.platform.answers = [Postponed("500")]
+    delivery.turn()
+    clock.set(clock.now() - timedelta(days=1))
+    delivery.open()
+    delivery.courier.resume()
+    assert delivery.drain() < 60
+    assert delivery.state(image) == "DELIVERED"
