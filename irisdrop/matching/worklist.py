@@ -42,7 +42,8 @@ class Worklist:
         changed = self.orders.apply(changes)
         for code in ("WORKLIST_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE"):
             self._conditions.clear(code, SUBJECT)
-        self._tell("WORKLIST_FAULTS", bool(changes.faults), "; ".join(changes.faults[:5]))
+        if changes.full or changes.entries or changes.faults:  # an unchanged list still has the faults it had
+            self._tell("WORKLIST_FAULTS", bool(changes.faults), "; ".join(changes.faults[:5]))
         self.tell_age()
         return changed
 

@@ -106,6 +106,21 @@ def test_rows_that_can_not_be_read_are_told_and_cleared(worklist: Worklist, sour
     assert codes(records) == set()
 
 
+def test_an_unchanged_list_still_has_the_faults_that_it_had(
+    worklist: Worklist, source: Source, records: Any, clock: Any
+) -> None:
+    source.answer = WorklistChanges((records.entry(),), (), "c1", full=True, faults=("row 3: it has no OrderLocalId",))
+    worklist.sync()
+    source.answer = WorklistChanges((), (), "c1", full=False)
+    clock.advance(60)
+    worklist.sync()
+    assert codes(records) == {"WORKLIST_FAULTS"}
+    source.answer = WorklistChanges((records.entry(),), (), "c2", full=True)
+    clock.advance(60)
+    worklist.sync()
+    assert codes(records) == set()
+
+
 def test_what_an_image_could_belong_to_is_gathered_by_its_numbers(
     records: Any, profile: Callable[..., DeviceProfile], read: Callable[..., tuple[Reading, ...]]
 ) -> None:
