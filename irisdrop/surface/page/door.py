@@ -6,6 +6,7 @@ import logging
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,8 +58,6 @@ class Door:
         answer = self._refused(scope)
         try:
             await (answer or self._app)(scope, _bounded(receive), telling)
-        except TooLong:
-            await PlainTextResponse("too long\n", 413)(scope, receive, telling)
         except Exception as error:  # noqa: BLE001 - a page that fails must neither end the agent nor log a patient
             log.error("the page failed: %s", place(error))
             if not begun:
@@ -98,10 +97,6 @@ class Door:
         return PlainTextResponse("locked\n", 401, headers={"HX-Redirect": "/locked"})
 
 
-class TooLong(Exception):
-    """A request's body is longer than any of ours."""
-
-
 def _bounded(receive: Receive) -> Receive:
     taken = 0
 
@@ -110,7 +105,7 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > LARGEST:
-            raise TooLong
+            raise HTTPException(413, "longer than anything that is sent here")
         return message
 
     return bounded
