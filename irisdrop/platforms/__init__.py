@@ -46,10 +46,9 @@ class Confirmations(Protocol):
 
     within: float  # seconds after which a confirmation that has not come is overdue
 
-    def receive(self, keep: Callable[[Said], None], wait: float) -> int:
-        """Give each message to `keep`, which makes it durable, before it is taken off; returns how many came.
-
-        Raises ConfirmationsUnavailable.
+    def receive(self, keep: Callable[[Said], bool], wait: float) -> int:
+        """Give each message to `keep`, which makes it durable and says whether it is about an image of ours, before it
+        is taken off; returns how many came. Raises ConfirmationsUnavailable.
         """
         ...
 
@@ -89,6 +88,7 @@ PLATFORMS: Final[dict[str, tuple[str, str]]] = {
     "folder": ("irisdrop.platforms.folder", "open_platform"),
     "dicomweb": ("irisdrop.platforms.dicomweb", "open_platform"),
     "dimse": ("irisdrop.platforms.dimse", "open_platform"),
+    "iris": ("irisdrop.platforms.iris", "open_platform"),
 }
 WORKLISTS: Final[dict[str, tuple[str, str]]] = {
     "platform": ("irisdrop.platforms.http_worklist", "open_worklist"),

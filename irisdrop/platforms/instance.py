@@ -64,7 +64,7 @@ class Maker:
         try:
             if head.startswith(b"\xff\xd8\xff"):
                 yield self._made(parcel, copy)
-            elif head[128:132] == b"DICM" or _bare(head):
+            elif is_dicom(head):
                 yield self._dicom(parcel, copy, bare=head[128:132] != b"DICM")
             else:
                 raise Unfit(Code.REJECTED_BY_PLATFORM, "only JPEG and DICOM files can go to a DICOM platform")
@@ -106,8 +106,10 @@ def checked(parcel: Parcel) -> bytes:
     return head
 
 
-def _bare(head: bytes) -> bool:
-    """A DICOM file without preamble begins with group 0002 or 0008, little endian."""
+def is_dicom(head: bytes) -> bool:
+    """Whether 132 bytes begin a DICOM file; one without preamble begins with group 0002 or 0008, little endian."""
+    if head[128:132] == b"DICM":
+        return True
     known = head[:2] in (b"\x02\x00", b"\x08\x00") and head[3:4] == b"\x00"
     return known and (head[4:6].isalpha() or head[6:8] == b"\0\0")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from irisdrop.platforms import WorklistUnavailable
-from irisdrop.platforms.entries import EYES, SEXES, START, EntryFault, entry_id, iso_date, parse_entry
-from irisdrop.platforms.worklist_file import Listing
+from irisdrop.platforms.entries import EYES, SEXES, START, EntryFault, entry_id, parse_entry
+from irisdrop.platforms.worklist_file import Listing, iris_moment
 from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges
 
 if TYPE_CHECKING:
@@ -112,19 +112,17 @@ def apply(listing: Listing, orders: dict[tuple[str, str], set[str]], message: Ma
 def _wire(key: str, message: Mapping[str, Any], site: str) -> dict[str, object]:
     family, given = (_text(message, "Patient", "Name", part).replace("^", " ") for part in ("Last", "First"))
     born, start = _text(message, "Patient", "Dob"), _text(message, "Order", "ScheduledTime")
-    day = iso_date(born[:10]) if born else None
-    if born and day is None:
-        raise EntryFault("Patient.Dob is no date")
+    day = iris_moment(born, "Patient.Dob").date().isoformat() if born else ""
     wire = {
         "id": key,
         "site": site,
         "AccessionNumber": _text(message, "Order", "LocalId"),
         "PatientID": _text(message, "Patient", "LocalId"),
         "PatientName": f"{family}^{given}".rstrip("^") if family or given else "",
-        "PatientBirthDate": day or "",
+        "PatientBirthDate": day,
         "PatientSex": _sex(message),
         "StudyInstanceUID": _text(message, "Order", "StudyInstanceUniqueId"),
-        START: start,
+        START: iris_moment(start, "Order.ScheduledTime").isoformat() if start else "",
         "SingleEyeOnly": EYES.get(_text(message, "Order", "SingleEyeOnly").upper(), ""),
     }
     return {name: value for name, value in wire.items() if value}

@@ -310,17 +310,18 @@ def _entry(key: str, record: Mapping[str, str]) -> Wire:
     if "SiteLocalId" in record:
         wire["site"] = record["SiteLocalId"]
     if "PatientDob" in record:
-        wire["PatientBirthDate"] = _moment(record["PatientDob"], "PatientDob").date().isoformat()
+        wire["PatientBirthDate"] = iris_moment(record["PatientDob"], "PatientDob").date().isoformat()
     if sex := SEXES.get(record.get("PatientBirthGender", "").upper()):
         wire["PatientSex"] = sex
     if "OrderScheduledTime" in record:
-        wire[START] = _moment(record["OrderScheduledTime"], "OrderScheduledTime").isoformat()
+        wire[START] = iris_moment(record["OrderScheduledTime"], "OrderScheduledTime").isoformat()
     if eye := EYES.get(record.get("SingleEyeOnly", "").upper()):
         wire["SingleEyeOnly"] = eye  # true and false say that one eye is expected, not which one
     return wire
 
 
-def _moment(text: str, name: str) -> datetime:
+def iris_moment(text: str, name: str) -> datetime:
+    """A date or date-time as IRIS's order fields have it. Raises EntryFault that names the field."""
     for form in TIMES:
         try:
             return datetime.strptime(text, form)  # noqa: DTZ007 - local to the site, whose zone the reader knows

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -248,5 +251,117 @@ def wlmscpfs(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     try:
         wait_for_port(port, process)
         yield port, folder
+    finally:
+        stop(process)
+
+
+AZURITE = (
+    "devstoreaccount1",
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A running Azurite with one container; its account key is the one that everybody knows."""
+
+    url: str
+
+    @property
+    def connection_string(self) -> str:
+        """All rights."""
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={AZURITE[0]};AccountKey={AZURITE[1]};BlobEndpoint={self.url};"
+        )
+
+    def sas(self, rights: str = "cw", hours: float = 1.0) -> str:
+        """A signature for the container: by default one that can't list or read."""
+        from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+        return generate_container_sas(
+            *(AZURITE[0], "images", AZURITE[1]),
+            permission=ContainerSasPermissions.from_string(rights),
+            expiry=datetime.now(UTC) + timedelta(hours=hours),
+        )
+
+    def client(self) -> Any:
+        """Microsoft's own client, to look with."""
+        from azure.storage.blob import ContainerClient
+
+        return ContainerClient.from_connection_string(self.connection_string, "images", api_version="2021-12-02")
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[str]:
+    """Azurite's blob service, in memory."""
+    port = _free_port()
+    ours = Path(__file__).parents[2] / ".venv" / "node_modules" / ".bin" / "azurite-blob"
+    program = str(ours) if ours.exists() else shutil.which("azurite-blob")
+    assert program, "tests/run installs azurite"
+    process = subprocess.Popen(
+        [
+            *(program, "--blobHost", "127.0.0.1", "--blobPort", str(port)),
+            *("--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence", "--silent"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        wait_for_port(port, process, 60.0)
+        yield f"http://127.0.0.1:{port}/{AZURITE[0]}"
+    finally:
+        stop(process)
+
+
+@pytest.fixture
+def storage(azurite: str) -> Iterator[Storage]:
+    """An empty container `images`."""
+    found = Storage(azurite)
+    client = found.client()
+    client.create_container()
+    yield found
+    client.delete_container()
+    client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """A running broker."""
+
+    connection_string: str
+
+    def put(self, queue: str, body: object, identity: str = "1") -> None:
+        """Send a message as IRIS would."""
+        from azure.servicebus import ServiceBusClient, ServiceBusMessage
+
+        text = body if isinstance(body, str) else json.dumps(body)
+        client = ServiceBusClient.from_connection_string(self.connection_string)
+        with client, client.get_queue_sender(queue) as sender:
+            sender.send_messages(ServiceBusMessage(text, message_id=identity))
+
+    def take(self, queue: str, wait: float = 0.5) -> list[dict[str, Any]]:
+        """Every message of a queue, taken off."""
+        from azure.servicebus import ServiceBusClient
+
+        client = ServiceBusClient.from_connection_string(self.connection_string)
+        with client, client.get_queue_receiver(queue) as receiver:
+            found = receiver.receive_messages(max_message_count=100, max_wait_time=wait)
+            for message in found:
+                receiver.complete_message(message)
+            return [json.loads(str(message)) | {"_id": message.message_id} for message in found]
+
+
+@pytest.fixture
+def bus() -> Iterator[Bus]:
+    """The broker with empty queues."""
+    port = _free_port()
+    program = Path(__file__).with_name("broker.py")
+    process = subprocess.Popen([sys.executable, str(program), str(port)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "listening\n"
+        yield Bus(
+            f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=k;SharedAccessKey=secret;UseDevelopmentEmulator=true;"
+        )
     finally:
         stop(process)
