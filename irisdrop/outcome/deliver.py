@@ -132,7 +132,6 @@ class Courier:
         self.attempts.clear_waits(undo_until=self._clock.now() + timedelta(seconds=SET_BACK))
         if unsure:
             self.attempts.ask_for_all()
-        self.attempts.clear_waits()
 
     def _cut_off(self, attempt: Attempt, **more: Any) -> None:
         with self._journal.transaction():
