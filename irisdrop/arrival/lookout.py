@@ -252,9 +252,10 @@ class Lookout:
                 continue  # the next scan tells what is wrong
             remembered = known.get(packed(base))
             news = differs(status, remembered)
-            # Somebody wrote it just now, so it is not one of the old files, however old it claims to be.
+            # Somebody opened it for writing just now, so it is not left alone any longer, however old it is. That
+            # it appeared just now is not said by that.
             if remembered is not None and remembered[4] == Standing.LEFT_ALONE:
-                news = News.CHANGED
+                news = News.ADOPTED
             if news is not None:
                 found.append(Found(folder, base, news, fingerprint(status)))
         self._lose(folder, gone)

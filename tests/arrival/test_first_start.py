@@ -65,6 +65,18 @@ def test_an_event_outweighs_an_old_time_and_an_equal_size(site, picture) -> None
     site.wait_settled(1)
 
 
+def test_an_old_file_that_was_being_written_at_the_first_scan_is_taken_but_did_not_appear(site, picture) -> None:
+    """The camera's clock says 2012, and it closed the file only after the scan had passed."""
+    site.camera = replace(site.camera, rescan=60.0)
+    path = site.drop("old.jpg", picture(b"o"))
+    aged(path, 3)
+    lookout = site.watch()
+    site.wait(lambda: lookout.watching)
+    path.open("r+b").close()
+    (image,) = site.wait_settled(1)
+    assert not image.live
+
+
 def test_adopted_files_are_taken_and_did_not_appear_while_we_watched(site, picture) -> None:
     aged(site.drop("old.jpg", picture(b"1")), 3)
     aged(site.drop("older.jpg", picture(b"2")), 30)

@@ -16,6 +16,7 @@ import pytest
 
 from irisdrop.arrival import lookout as module
 from irisdrop.arrival import take as taking
+from irisdrop.record.known import Standing
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
 
@@ -212,6 +213,59 @@ def test_a_file_written_within_two_seconds_of_its_reading_is_read_once_more(site
     site.wait_settled(2)
     site.wait(lambda: lookout.pending == 0)
     assert [image.digest for image in site.images(State.SETTLED)] == [digest(one), digest(two)]
+
+
+def test_a_racy_file_is_remembered_as_such_until_it_was_read_again(site, picture, monkeypatch) -> None:
+    monkeypatch.setattr(module, "RACY_AFTER", 60.0)
+    watched(site)
+    site.drop("r.jpg", picture(b"r"))
+    site.wait_settled(1)
+    assert standing(site, "r.jpg") is Standing.RACY
+    site.stop()
+    monkeypatch.setattr(module, "RACY_AFTER", 0.1)
+    watched(site)
+    site.wait(lambda: standing(site, "r.jpg") is Standing.SETTLED)
+    assert len(site.images()) == 1
+
+
+def standing(site, base: str) -> Standing | None:
+    known = site.journal.known.get("room-2", "", base)
+    return None if known is None else known.standing
+
+
+def test_a_file_that_is_written_while_it_waits_for_a_reader_is_given_its_quiet_time_again(
+    site, picture, monkeypatch
+) -> None:
+    gate, real = threading.Event(), taking.open_plain
+    monkeypatch.setattr(
+        taking, "open_plain", lambda path: (gate.wait(20), real(path))[1] if "/hangs" in path else real(path)
+    )
+    lookout = watched(site)
+    for number in range(2):
+        site.drop(f"hangs{number}.jpg", picture(b"h%d" % number))
+    site.wait(lambda: len(site.images(State.SEEN)) == 2)
+    path = site.drop("a.jpg", picture(b"one"))
+    site.wait(lambda: (pending := lookout._settling.get("", "a.jpg")) is not None and pending.taking)
+    looked = lookout._settling.get("", "a.jpg").fingerprint
+    path.write_bytes(picture(b"another", 3000))
+    site.wait(lambda: lookout._settling.get("", "a.jpg").touched)
+    assert lookout._settling.get("", "a.jpg").fingerprint == looked
+    gate.set()
+    site.wait_settled(3)
+    assert digest(picture(b"another", 3000)) in {image.digest for image in site.images()}
+
+
+def test_a_file_missed_while_the_share_goes_away_has_not_vanished(site, picture) -> None:
+    """The look comes after the share is gone, and before that is noticed."""
+    site.profile = replace(site.profile, settle=30.0, give_up=60.0)
+    lookout = watched(site)
+    site.drop("a.jpg", picture(b"a"))
+    site.wait(lambda: len(site.images(State.SEEN)) == 1)
+    site.stop()
+    site.exports.rename(site.exports.with_name("away"))
+    lookout._lose("", ["a.jpg"])
+    assert len(site.images(State.SEEN)) == 1
+    assert lookout.pending == 1
 
 
 def test_camera_times_in_the_future_and_in_2012_change_nothing(site, picture, monkeypatch) -> None:
