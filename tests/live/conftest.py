@@ -295,7 +295,7 @@ class Storage:
 def azurite() -> Iterator[str]:
     """Azurite's blob service, in memory."""
     port = _free_port()
-    ours = Path(__file__).parents[2] / ".venv" / "node_modules" / ".bin" / "azurite-blob"
+    ours = Path(__file__).parents[1] / "node_modules" / ".bin" / "azurite-blob"
     program = str(ours) if ours.exists() else shutil.which("azurite-blob")
     assert program, "tests/run installs azurite"
     process = subprocess.Popen(
