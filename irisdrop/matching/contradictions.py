@@ -101,7 +101,10 @@ def _equal(key: str, one: str, other: str, zone: tzinfo) -> bool:
     if key == "PatientName":
         return names_agree(one, other)
     if key == "AcquisitionDateTime":
-        return bool(instants(datetime.fromisoformat(one), zone) & instants(datetime.fromisoformat(other), zone))
+        moments = [datetime.fromisoformat(stamp) for stamp in (one, other)]
+        if not all(moment.microsecond for moment in moments):  # one of the two says no more than the second
+            moments = [moment.replace(microsecond=0) for moment in moments]
+        return bool(instants(moments[0], zone) & instants(moments[1], zone))
     return one == other
 
 

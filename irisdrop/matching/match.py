@@ -63,7 +63,7 @@ def refusal_of(case: _Case, entry: WorklistEntry) -> Objection | None:
     if _elsewhere(case, entry):
         return Objection(Code.NO_WORKLIST_ENTRY, "it belongs to another site")
     if not _hit(case, entry):
-        return Objection(Code.NO_WORKLIST_ENTRY, f"its {_names(case)} is not the image's")
+        return _missed(case, entry)
     if entry.standing in (Standing.CANCELLED, Standing.REPLACED):
         return Objection(Code.NO_WORKLIST_ENTRY, f"it was {entry.standing}")
     against = objections(
@@ -79,6 +79,23 @@ def refusal_of(case: _Case, entry: WorklistEntry) -> Objection | None:
     if against:
         return min(against, key=lambda objection: objection.code is not Code.PATIENT_MISMATCH)
     return _under_two(case, entry)
+
+
+def _missed(case: _Case, entry: WorklistEntry) -> Objection:
+    """Why an entry does not carry the deciding values: the number of one person with another's birth date says that
+    one of both is wrong, and no later order will mend that."""
+    missed = Objection(Code.NO_WORKLIST_ENTRY, f"its {_names(case)} is not the image's")
+    if case.key_set is None or entry.standing is not Standing.OPEN or "PatientID" not in case.key_set.keys:
+        return missed
+    if outside(case.taken, entry.start, case.profile.within) is not None:
+        return missed
+    said = [r for r in case.readings if r.flaw is None and r.key in case.key_set.keys]
+    if not any(r.key == "PatientID" and _carries(entry, r) for r in said):
+        return missed
+    born = [r for r in said if r.key == "PatientBirthDate" and entry.keys.get(r.key) not in (None, r.value)]
+    if not born:
+        return missed
+    return Objection(Code.PATIENT_MISMATCH, f"PatientBirthDate of {born[0].source} is not the order's")
 
 
 def _choose(case: _Case, candidates: tuple[Candidate, ...], trace: list[str]) -> Decision:

@@ -125,3 +125,11 @@ def test_two_entries_are_of_one_person_as_far_as_both_say(
     one: dict[str, str], other: dict[str, str], same: bool
 ) -> None:
     assert same_patient(WorklistEntry("E1", one), WorklistEntry("E2", other)) is same
+
+
+def test_a_stamp_without_fractions_says_no_more_than_the_second(read: Read) -> None:
+    whole = ("AcquisitionDateTime", "2025-01-14T09:30:00", "filename:AcquisitionDateTime")
+    assert conflict(read(whole, ("AcquisitionDateTime", "2025-01-14T09:30:00.730", EXIF)), UTC) is None
+    assert conflict(read(whole, ("AcquisitionDateTime", "2025-01-14T09:30:01.730", EXIF)), UTC) is not None
+    finer = ("AcquisitionDateTime", "2025-01-14T09:30:00.100", "filename:AcquisitionDateTime")
+    assert conflict(read(finer, ("AcquisitionDateTime", "2025-01-14T09:30:00.730", EXIF)), UTC) is not None

@@ -59,6 +59,20 @@ def reason(decision: Decision) -> Code | None:
 # ---------------------------------------------------------------------- which order
 
 
+def test_a_number_with_another_birth_date_is_a_mismatch_at_once_where_both_decide(
+    decide: Callable[..., Decision],
+) -> None:
+    """No late order can mend it, so the person need not wait for the patience to end."""
+    both = "[PatientID + PatientBirthDate]"
+    wrong = order(PatientBirthDate="1961-03-07")
+    decision = decide(wrong, match_by=both, PatientBirthDate="1961-03-08")
+    assert reason(decision) is Code.PATIENT_MISMATCH
+    unsaid = order()
+    assert reason(decide(unsaid, match_by=both, PatientBirthDate="1961-03-08")) is Code.NO_WORKLIST_ENTRY
+    gone = order(PatientBirthDate="1961-03-07", standing=Standing.REPLACED)
+    assert reason(decide(gone, match_by=both, PatientBirthDate="1961-03-08")) is Code.NO_WORKLIST_ENTRY
+
+
 def test_the_one_open_order_that_fits_is_the_images(decide: Any) -> None:
     decision = decide(order("E1"), order("E2", PatientID="000816"))
     assert isinstance(decision, Matched)
