@@ -112,7 +112,8 @@ class HttpPlatform:
         return self._postponed(reply)
 
     def _postponed(self, reply: Reply) -> Postponed:
-        detail = f"the platform answered {reply.status} {_shown(reply.code)}".rstrip()
+        # Without the answer's own code: this becomes a Condition, which every surface shows, and a code may be a name.
+        detail = f"the platform answered {reply.status}"
         wait = retry_after(reply.headers, self._clock.now())
         if reply.status in (401, 403):
             return Postponed(detail, wait, "PLATFORM_DENIED", halts=True)
