@@ -63,7 +63,10 @@ def state() -> str:
     """`active`, `inactive`, `failed`, … as systemd calls it; `not installed` without a unit."""
     if not UNIT.exists() and not any(path.exists() for path in PACKAGED):
         return "not installed"
-    done = subprocess.run([_found(), "is-active", NAME], capture_output=True, text=True, check=False)
+    path = shutil.which("systemctl")
+    if path is None:
+        return "not started by systemd: this system has none"
+    done = subprocess.run([path, "is-active", NAME], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown: systemd does not run here"
 
 
