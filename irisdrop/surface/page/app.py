@@ -275,6 +275,7 @@ class Page:
         asked = Asked(said.number("image"), entry=said.one("entry"), eyes=said.eyes(), marked=said.numbers("marked"))
         before = [exam.id for exam in self.office.quarantine()]
         try:
+            self.office.check(seen)  # and once more in the commit
             status, asked = self._done(act, said, seen, person, asked, before)
         except StaleImage:
             status, asked = 409, replace(asked, note=words.say("stale"), bad=True, eyes={})

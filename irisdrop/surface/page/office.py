@@ -168,7 +168,7 @@ class Office:
     ) -> list[ImageFile]:
         """Give every seen image to an order, all of them or none; raises StaleImage, Foreseen."""
         with self.journal.transaction():
-            self._check(seen)
+            self.check(seen)
             done = [
                 self.desk.assign(number, entry, by=by, eye=eyes.get(number) or None, despite=sorted(despite))
                 for number, _ in seen
@@ -179,7 +179,7 @@ class Office:
     def release(self, seen: Seen, by: str) -> list[ImageFile]:
         """Let irisdrop read and decide every seen image again, all of them or none."""
         with self.journal.transaction():
-            self._check(seen)
+            self.check(seen)
             done = [self.desk.release(number, by=by) for number, _ in seen]
         self.wake()
         return done
@@ -187,19 +187,19 @@ class Office:
     def discard(self, seen: Seen, by: str, why: str) -> list[ImageFile]:
         """Never deliver the seen images, all of them or none."""
         with self.journal.transaction():
-            self._check(seen)
+            self.check(seen)
             return [self.desk.discard(number, by=by, why=why) for number, _ in seen]
 
     def undo(self, seen: Seen, by: str) -> list[ImageFile]:
         """Take the last act on the seen images back, all of them or none."""
         with self.journal.transaction():
-            self._check(seen)
+            self.check(seen)
             return [self.desk.undo(number, by=by) for number, _ in seen]
 
     def recall(self, seen: Seen, by: str, why: str) -> list[ImageFile]:
         """Take delivered images back."""
         with self.journal.transaction():
-            self._check(seen)
+            self.check(seen)
             return [self.desk.recall(number, by=by, why=why) for number, _ in seen]
 
     def pause(self, by: str) -> None:
@@ -213,7 +213,7 @@ class Office:
         self.conditions.clear("PAUSED", "delivery")
         self.wake()
 
-    def _check(self, seen: Seen) -> None:
+    def check(self, seen: Seen) -> None:
         """A page that shows what is no more can't act; raises StaleImage."""
         for number, version in seen:
             try:
