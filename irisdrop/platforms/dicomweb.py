@@ -76,10 +76,7 @@ class DicomWebPlatform:
         self._wire.close()
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
-        login = self._login()
-        if login is not None:
-            more = more | {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
-        return more
+        return with_login(self._login(), more)
 
     def _store(self, parcel: Parcel, instance: Instance) -> Answer:
         begin = f"--{BOUNDARY}\r\nContent-Type: application/dicom\r\nContent-Length: {instance.size}\r\n\r\n"
@@ -138,6 +135,18 @@ def maker_of(config: Config) -> Maker:
     assert config.platform is not None
     options = config.platform.options
     return Maker(config.state / "outgoing", config.site.zone, options["coerce"], options["burned_in"])
+
+
+def with_login(login: str | None, headers: dict[str, str]) -> dict[str, str]:
+    """Headers with user and password, where there are any (RFC 7617)."""
+    if login is None:
+        return headers
+    return headers | {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
+
+
+def login_headers(options: Any, headers: dict[str, str]) -> dict[str, str]:
+    """Headers with the user and password of the settings. Raises Foreseen where the password can't be had."""
+    return with_login(_login(options)(), headers)
 
 
 def _login(options: Any) -> Login:

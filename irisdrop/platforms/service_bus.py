@@ -47,11 +47,18 @@ class Bus:
         with self._told(), self._client() as client, client.get_queue_sender(queue) as sender:
             sender.send_messages(message, timeout=SECONDS)
 
+    def check(self, queue: str) -> None:
+        """See whether a queue can be sent to, without sending. Raises BusUnavailable, Foreseen."""
+        with self._told(), self._client() as client, client.get_queue_sender(queue) as sender:
+            sender.create_message_batch()
+
     def listen(self, queue: str) -> Listening:
         """Begin to receive from a queue. Raises BusUnavailable, Foreseen."""
         with self._told():
             client = self._client()
-            return Listening(client, client.get_queue_receiver(queue))
+            receiver = client.get_queue_receiver(queue)
+            receiver.__enter__()  # connects, so that what is wrong shows here and not in the first look
+            return Listening(client, receiver)
 
     def _client(self) -> ServiceBusClient:
         from azure.servicebus import ServiceBusClient, TransportType

@@ -8,12 +8,14 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 from irisdrop.surface.doctor.finding import Case, Finding, broken, look, ok
+from irisdrop.surface.doctor.reaching import reached
 from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
     from irisdrop.profiles.config import PlatformSettings
 
 OFFSET: Final = 60.0  # seconds; a signature of Azure storage is refused at 900
+Check = Callable[[Case, "PlatformSettings"], Iterator[Finding]]
 NO_IMAGE: Final = "0" * 64  # a digest that nothing has
 
 
@@ -27,13 +29,15 @@ def platform(case: Case) -> Iterator[Finding]:
     if check is None:
         yield ok(f"a platform of kind {settings.kind} is not asked from here")
     else:
-        yield from check(settings)
+        yield from check(case, settings)
 
 
-def _http(settings: PlatformSettings) -> Iterator[Finding]:
+def _http(_: Case, settings: PlatformSettings) -> Iterator[Finding]:
+    """The contract of design §8, asked for an image that nobody has."""
     from irisdrop.platforms.wire import NoToken, Reply, Unreachable, Wire
 
     token = settings.token
+    yield from reached(settings.url or "")
     try:
         wire = Wire(settings.url or "", lambda: None if token is None else token.reveal(), 1, patience=15.0)
     except Foreseen as failure:
@@ -51,7 +55,7 @@ def _http(settings: PlatformSettings) -> Iterator[Finding]:
     finally:
         wire.close()
     yield from _answered(reply.status, (settings.url or "").startswith("https"))
-    yield from _clock(reply.headers.get("Date", ""), begun)
+    yield from clock(reply.headers.get("Date", ""), begun)
 
 
 def _answered(status: int, encrypted: bool) -> Iterator[Finding]:
@@ -64,7 +68,8 @@ def _answered(status: int, encrypted: bool) -> Iterator[Finding]:
         yield ok(f"the platform answers {how} and accepts our credentials")
 
 
-def _clock(date: str, begun: datetime) -> Iterator[Finding]:
+def clock(date: str, begun: datetime) -> Iterator[Finding]:
+    """How far our clock is from the one in an answer's `Date`."""
     try:
         theirs = parsedate_to_datetime(date)
     except (ValueError, TypeError):
@@ -77,4 +82,19 @@ def _clock(date: str, begun: datetime) -> Iterator[Finding]:
         yield ok(f"this computer's clock is the platform's, to {abs(offset) + 1:.0f} s")
 
 
-CHECKS: Final[dict[str, Callable[[PlatformSettings], Iterator[Finding]]]] = {"http": _http}
+def _kind(name: str) -> Check:
+    """A kind that another module looks at, imported when it is asked for."""
+
+    def check(case: Case, settings: PlatformSettings) -> Iterator[Finding]:
+        from irisdrop.surface.doctor import kinds
+
+        found: Iterator[Finding] = getattr(kinds, name)(case, settings)
+        return found
+
+    return check
+
+
+CHECKS: Final[dict[str, Check]] = {
+    "http": _http,
+    **{name: _kind(name) for name in ("folder", "dicomweb", "dimse", "iris")},
+}
