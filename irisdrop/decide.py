@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 
-from irisdrop.identity.identify import Export, Identified, Refusal, identify
+from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify
 from irisdrop.identity.sandbox import Parsers, ParsersClosed
 from irisdrop.matching.capture import Situation
 from irisdrop.matching.match import match
@@ -29,7 +29,7 @@ from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched, Unmatched
 from irisdrop.vocabulary.deliveries import Postponed, Receipt
 from irisdrop.vocabulary.faults import place
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.images import ImageFile, split_name
 from irisdrop.vocabulary.orders import Standing
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
@@ -177,13 +177,20 @@ class Decider:
         assert image.digest is not None
         file = self._spool.file(image.digest)
         try:
-            return identify(profile, Export(file, image.name), self._parsers)
+            return identify(profile, Export(file, image.name, self._sidecars(image, profile)), self._parsers)
         except OSError as error:
             if not isinstance(error, FileNotFoundError) and error.errno != errno.EIO:
                 raise  # too many open files, no permission: no fault of the image's
             if self._spool.mend(image.digest):
                 return None  # read again in the next turn
             return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
+
+    def _sidecars(self, image: ImageFile, profile: DeviceProfile) -> tuple[Sidecar, ...]:
+        """The companion files that were spooled with an image."""
+        assert image.digest is not None
+        names = profile.companions_of(split_name(image.name)[1])
+        kept = ((self._spool.companion(image.digest, image.path, name), name) for name in names)
+        return tuple(Sidecar(file, name) for file, name in kept if file.is_file())
 
     def _identified(
         self,

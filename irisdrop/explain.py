@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from irisdrop.identity.contents import Contents, Element, Tag
-from irisdrop.identity.identify import Export, Refusal, identify, readings
+from irisdrop.identity.contents import Contents, Element, Note, Tag
+from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify, readings
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.capture import Situation, capture
 from irisdrop.matching.match import match
@@ -22,7 +22,7 @@ from irisdrop.record.orders import Orders
 from irisdrop.record.text import shown
 from irisdrop.vocabulary.decisions import Decision, Matched
 from irisdrop.vocabulary.faults import Fault
-from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.images import Reading, split_name
 from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 
@@ -90,17 +90,25 @@ def explain(
     Without `orders` no order can fit. Raises OSError where the file can't be read by this account.
     """
     name = name or name_below(file, profile)
-    base = name.rpartition("/")[2]
+    base = split_name(name)[1]
     mode = file.lstat().st_mode
     if not stat.S_ISREG(mode):
         refusal = Refusal(Code.NOT_A_PLAIN_FILE, "it is a link, a device or a pipe")
         return Explanation(shown(str(file)), None, profile.name, profile.takes(base), (), refusal)
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    said = identify(profile, Export(file, name), parsers)
+    said = identify(profile, Export(file, name, tuple(sidecars_of(file, profile))), parsers)
     found: tuple[Reading, ...] = () if isinstance(said, Refusal) else said.readings
     outcome: Decision | Refusal = said if isinstance(said, Refusal) else decided(found, profile, situation, orders)
     return Explanation(shown(str(file)), digest, profile.name, profile.takes(base), found, outcome)
+
+
+def sidecars_of(file: Path, profile: DeviceProfile) -> Iterator[Sidecar]:
+    """The companion files beside a file, whatever the case of their names."""
+    wanted = {name.casefold() for name in profile.companions_of(file.name)}
+    for other in file.parent.iterdir() if wanted else ():
+        if other.name.casefold() in wanted and other.is_file() and not other.is_symlink():
+            yield Sidecar(other, other.name)
 
 
 def decided(
@@ -139,7 +147,7 @@ def prove(profile: DeviceProfile) -> list[Fault]:
 
 
 def _wrong(profile: DeviceProfile, example: Example) -> tuple[str, str] | None:
-    said = readings(profile, example.file, contents_of(example))
+    said = example_said(profile, example)
     found = () if isinstance(said, Refusal) else said.readings
     for key, value in example.gives.items():
         read = sorted({r.value for r in found if r.key == key})
@@ -152,6 +160,28 @@ def _wrong(profile: DeviceProfile, example: Example) -> tuple[str, str] | None:
     if example.refuses is None and reason is not None:
         return f"the example is refused as {reason}", "a file whose order can be looked for"
     return None
+
+
+def example_said(profile: DeviceProfile, example: Example) -> Identified | Refusal:
+    """What is read from an example, its companion file too."""
+    rules = [rule for rule in profile.read if rule.kind == "sidecar"]
+    if not rules:
+        return readings(profile, example.file, contents_of(example))
+    if example.sidecar is None:
+        return Refusal(Code.UNREADABLE, "its companion file is missing")
+    from irisdrop.identity.parsing.companions import read_places
+    from irisdrop.identity.parsing.content import Damaged, Misasked
+
+    notes: list[Note] = []
+    for rule in rules:
+        try:
+            found = read_places(example.sidecar.encode(), rule.format, rule.places, None)
+        except Damaged as damage:
+            return Refusal(Code.UNREADABLE, str(damage))
+        except Misasked as fault:
+            return Refusal(Code.PROFILE_FAULT, str(fault))
+        notes += [Note(rule.file, one.place, tuple(one.values)) for one in found]
+    return readings(profile, example.file, replace(contents_of(example), sidecars=tuple(notes)))
 
 
 def reason_alone(found: Sequence[Reading], profile: DeviceProfile) -> Code | None:
@@ -173,7 +203,7 @@ def contents_of(example: Example) -> Contents:
     """What a real file would hold that has the example's tags."""
     kind = "dicom" if example.dicom else "jpeg"
     tags = tuple(_tag(name, text) for name, text in example.exif.items())
-    elements = tuple(_element(asked, text) for asked, text in example.dicom.items())
+    elements = tuple(one for asked, text in example.dicom.items() for one in _elements(asked, text))
     return Contents(kind, exif=tags, dicom=elements)
 
 
@@ -182,8 +212,22 @@ def _tag(name: str, text: str) -> Tag:
     return Tag(directory or "0th", plain, text)
 
 
-def _element(asked: str, text: str) -> Element:
-    return Element(asked, _place(asked), tuple(text.split("\\")))
+def _elements(asked: str, text: str) -> Iterator[Element]:
+    """An element under every name by which a rule may ask for it."""
+    place = _place(asked)
+    for name in dict.fromkeys((asked, place, _keyword(place))):
+        yield Element(name, place, tuple(text.split("\\")))
+
+
+def _keyword(place: str) -> str:
+    """The keyword of a plain `(gggg,eeee)`; anything else stays."""
+    from pydicom.datadict import keyword_for_tag
+
+    group, _, element = place.strip("()").partition(",")
+    try:
+        return keyword_for_tag((int(group, 16), int(element, 16))) or place
+    except ValueError:
+        return place
 
 
 def _place(asked: str) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from irisdrop.identity.contents import Contents
-from irisdrop.identity.identify import Export, Identified, Refusal, identify, readings
+from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify, readings
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.capture import Situation
 from irisdrop.matching.match import match
@@ -22,7 +22,7 @@ from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.decisions import Decision, Matched
 from irisdrop.vocabulary.faults import FaultyFile
-from irisdrop.vocabulary.images import ImageFile, Reading
+from irisdrop.vocabulary.images import ImageFile, Reading, split_name
 from irisdrop.vocabulary.orders import Standing, WorklistEntry
 from irisdrop.vocabulary.states import State
 
@@ -123,9 +123,16 @@ class Replay:
         if not self._spool.holds(image.digest):
             return None
         try:
-            return identify(self._profile, Export(self._spool.file(image.digest), image.name), self._parsers)
+            return identify(self._profile, self._export(image), self._parsers)
         except OSError:
             return None
+
+    def _export(self, image: ImageFile) -> Export:
+        assert image.digest is not None
+        names = self._profile.companions_of(split_name(image.name)[1])
+        kept = ((self._spool.companion(image.digest, image.path, name), name) for name in names)
+        sidecars = tuple(Sidecar(file, name) for file, name in kept if file.is_file())
+        return Export(self._spool.file(image.digest), image.name, sidecars)
 
     def _compared(self, image: ImageFile, said: Identified | Refusal) -> Changed | None:
         assert image.digest is not None

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, unpack
 from irisdrop.arrival.scan import below
 from irisdrop.arrival.settling import Pending
-from irisdrop.arrival.take import Changed, NotPlain, Order, Outcome, Taken, TooLarge, take
+from irisdrop.arrival.sidecars import Sidecars
+from irisdrop.arrival.take import Changed, Incomplete, NotPlain, Order, Outcome, Taken, TooLarge, take
+from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import Arrival, Journal
 from irisdrop.record.spool import Origin, Spool
 from irisdrop.vocabulary.clock import Clock
@@ -33,6 +36,8 @@ class Intake:
     largest: int
     on_settled: Callable[[], None]
     ask_first: Callable[[datetime], bool] = field(default=lambda _: False)
+    profile: Callable[[], DeviceProfile] | None = None
+    sidecars: Sidecars | None = None
 
     def arrival(self, pending: Pending) -> Arrival:
         """A pending file in the journal's words."""
@@ -43,14 +48,48 @@ class Intake:
         """Take one file as far as it goes; errors of the journal are raised."""
         arrival = self.arrival(pending)
         earlier = self.journal.at_path(arrival.path)
-        outcome = take(self._order(arrival, pending, earlier, force), self.spool, self.clock.now().timestamp(), stopped)
+        order = self._order(arrival, pending, earlier, force)
+        if self.profile is not None and self.profile().unpacks(pending.base):
+            return self._open(arrival, pending, order, self.profile(), stopped)
+        outcome = take(order, self.spool, self.clock.now().timestamp(), stopped)
         if isinstance(outcome, Taken):
+            if self.sidecars is not None and outcome.new:
+                try:
+                    self.sidecars.keep(outcome.digest, pending.folder, pending.base)
+                except OSError:
+                    return Changed()  # its companion file is being written: both are read once more
             return self._settle(arrival, pending, outcome)
         if isinstance(outcome, TooLarge):
             self._turn_away(arrival, pending, Code.TOO_LARGE, f"{outcome.size} bytes")
         elif isinstance(outcome, NotPlain):
             self._turn_away(arrival, pending, Code.NOT_A_PLAIN_FILE, "it was replaced by something else")
         return outcome
+
+    def _open(
+        self, arrival: Arrival, pending: Pending, order: Order, profile: DeviceProfile, stopped: Callable[[], bool]
+    ) -> Outcome:
+        """Take the images of an archive; all of them settle in one commit."""
+        opened = unpack(order, profile, self.spool, self.clock.now().timestamp(), stopped)
+        if isinstance(opened, Unfinished):
+            return Incomplete()
+        if isinstance(opened, Unpackable) or (isinstance(opened, Unpacked) and not opened.members):
+            detail = opened.detail if isinstance(opened, Unpackable) else "it holds no image that the profile takes"
+            self._turn_away(arrival, pending, Code.UNREADABLE, detail)
+            return NotPlain()
+        if not isinstance(opened, Unpacked):
+            return opened
+        racy = opened.racy and not pending.racy
+        try:
+            with self.journal.transaction():
+                for member in opened.members:
+                    taken = Taken(member.digest, member.size, racy, True, False, member.complete)
+                    if isinstance(self._settle(arrival.within(member.path), pending, taken), Changed):
+                        raise _SpoolLost
+                self.journal.open_archive(arrival, len(opened.members))
+        except _SpoolLost:
+            return Changed()
+        self.on_settled()
+        return Taken("", order.looked.size, racy, True, False, True)
 
     def refuse(self, pending: Pending) -> None:
         """What a scan found to be no plain file."""

@@ -19,6 +19,7 @@ from irisdrop.arrival.intake import Intake
 from irisdrop.arrival.mode import Way
 from irisdrop.arrival.scan import Batch, Found, News, Scan, below, differs
 from irisdrop.arrival.settling import Pending, Settling, Verdict, next_look, next_try, verdict
+from irisdrop.arrival.sidecars import Sidecars
 from irisdrop.arrival.supervision import Supervision
 from irisdrop.arrival.system import fingerprint, reachable
 from irisdrop.arrival.take import (
@@ -88,9 +89,20 @@ class Lookout:
         self._first = FirstStart(camera, journal, clock)
         self._ground = Ground(camera.name, self._root, journal, conditions)
         self._supervision = Supervision(camera, self._root, conditions, clock, self._woken.set)
+        self._sidecars = Sidecars(camera.name, self._root, journal, spool, clock, profile, on_settled)
         self._intake = Intake(
-            camera.name, self._root, journal, spool, clock, largest, on_settled, self._first.asks_first
+            camera.name,
+            self._root,
+            journal,
+            spool,
+            clock,
+            largest,
+            on_settled,
+            self._first.asks_first,
+            profile,
+            self._sidecars,
         )
+        self._tend_at = 0.0
         self._scan_at = 0.0
         self._held_until = 0.0
         self._watched = False  # one whole scan is done and nothing interrupted the watching since
@@ -195,6 +207,9 @@ class Lookout:
         if self._clock.monotonic() >= self._scan_at or self._catching_up:
             self._scan(profile)
         self._look_at_due(profile)
+        if profile.sidecar_wait and self._clock.monotonic() >= self._tend_at:
+            self._tend_at = self._clock.monotonic() + LONGEST_WAIT
+            self._sidecars.tend()
 
     def _note_gap(self) -> None:
         """What appeared while the machine slept did not appear while we watched."""
@@ -208,6 +223,8 @@ class Lookout:
         now = self._clock.monotonic()
         nearest = min(self._scan_at, self._settling.next() or self._scan_at)
         rest = LONGEST_REST if self._supervision.mode.way is Way.EVENTS else LONGEST_WAIT
+        if self._profile().sidecar_wait:
+            rest = min(rest, LONGEST_WAIT)
         return max(0.0, min(nearest - now, rest))
 
     def _held_back(self, pending: Pending) -> bool:
@@ -421,6 +438,8 @@ class Lookout:
         judged = verdict(pending, now, profile.settle, profile.give_up, self._is_done(profile, pending))
         if judged is Verdict.WAIT:
             self._settling.schedule(pending, self._next_look(profile, pending, now))
+        elif not self._sidecars.ready(pending, now):
+            self._settling.schedule(pending, now + COMPANION_LOOK)
         else:
             self._send(pending, force=judged is Verdict.GIVE_UP)
 

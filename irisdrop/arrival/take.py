@@ -128,7 +128,7 @@ _REFUSALS: Final[dict[int, Callable[[OSError], Outcome]]] = {
 }
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Ends a reading with its outcome; nothing is kept."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -142,49 +142,55 @@ def take(order: Order, spool: Spool, now: float, stopped: Callable[[], bool]) ->
     stat before opening, on the handle, and after the last byte must agree, else it is Changed and nothing is kept.
     """
     try:
-        _agree(order, os.lstat(reachable(order.path)))
+        agree(order, os.lstat(reachable(order.path)))
         with os.fdopen(open_plain(order.path), "rb") as file:
-            _agree(order, os.fstat(file.fileno()))
+            agree(order, os.fstat(file.fileno()))
             return _read(order, file, spool, now, stopped)
-    except _Refused as refused:
+    except Refused as refused:
         return refused.outcome
     except OSError as error:
-        answer = _REFUSALS.get(error.errno or 0)
-        return Unreadable(error.errno or 0) if answer is None else answer(error)
+        return refusal(error)
 
 
-def _agree(order: Order, status: os.stat_result) -> None:
+def refusal(error: OSError) -> Outcome:
+    """What the system's refusal means here."""
+    answer = _REFUSALS.get(error.errno or 0)
+    return Unreadable(error.errno or 0) if answer is None else answer(error)
+
+
+def agree(order: Order, status: os.stat_result) -> None:
+    """Raise Refused where the file is not the one that was looked at."""
     if shape(status) is not Shape.PLAIN:
-        raise _Refused(NotPlain())
+        raise Refused(NotPlain())
     if fingerprint(status) != order.looked:
-        raise _Refused(Changed())
+        raise Refused(Changed())
     if in_the_cloud(status):
-        raise _Refused(Locked("it is only in the cloud"))
+        raise Refused(Locked("it is only in the cloud"))
 
 
 def _read(order: Order, file: BufferedReader, spool: Spool, now: float, stopped: Callable[[], bool]) -> Taken:
     size = order.looked.size
     if size > order.largest:
-        raise _Refused(TooLarge(size))
+        raise Refused(TooLarge(size))
     complete = size > 0 and ended(file, size)
     if not complete and not order.force:
-        raise _Refused(Incomplete())
+        raise Refused(Incomplete())
     racy = order.looked.mtime_ns / 1e9 > now - RACY
     if order.digests:
         # A touched file, a share that came back with other times: not worth a copy if these are the same bytes.
         known = hashlib.sha256()
-        _pour(order, file, known.update, stopped)
+        pour(order, file, known.update, stopped)
         if known.hexdigest() in order.digests:
             return Taken(known.hexdigest(), size, racy, new=False, grown=False, complete=complete)
     if not spool.room(size):
-        raise _Refused(SpoolFull())
+        raise Refused(SpoolFull())
     digest, grown = _copy(order, file, spool, stopped)
     return Taken(digest, size, racy, new=True, grown=grown, complete=complete)
 
 
 def _copy(order: Order, file: BufferedReader, spool: Spool, stopped: Callable[[], bool]) -> tuple[str, bool]:
     """The digest under which the spool keeps the bytes now, and whether they begin with the earlier partial's."""
-    copy = _spooling(spool.receive)
+    copy = spooling(spool.receive)
     try:
         grown = False
         beginning, digest = order.beginning or (-1, "")
@@ -193,14 +199,14 @@ def _copy(order: Order, file: BufferedReader, spool: Spool, stopped: Callable[[]
             nonlocal grown
             if copy.size < beginning <= copy.size + len(block):
                 cut = beginning - copy.size
-                _spooling(lambda: copy.write(block[:cut]))
+                spooling(lambda: copy.write(block[:cut]))
                 grown = copy.digest == digest
                 block = block[cut:]
-            _spooling(lambda: copy.write(block))
+            spooling(lambda: copy.write(block))
 
-        _pour(order, file, write, stopped)
+        pour(order, file, write, stopped)
         grown = grown or (beginning == 0 and copy.size > 0)
-        return _spooling(lambda: spool.keep(copy, order.origin)), grown
+        return spooling(lambda: spool.keep(copy, order.origin)), grown
     except BaseException:
         # On a full disk the partial copy is what must go first.
         with contextlib.suppress(OSError):
@@ -208,9 +214,7 @@ def _copy(order: Order, file: BufferedReader, spool: Spool, stopped: Callable[[]
         raise
 
 
-def _pour(
-    order: Order, file: BufferedReader, into: Callable[[memoryview], object], stopped: Callable[[], bool]
-) -> None:
+def pour(order: Order, file: BufferedReader, into: Callable[[memoryview], object], stopped: Callable[[], bool]) -> None:
     """Read the whole file, block by block, and make sure that it is the one that was looked at."""
     file.seek(0)
     buffer = memoryview(bytearray(min(BLOCK, order.looked.size + 1)))
@@ -218,22 +222,22 @@ def _pour(
     while count := file.readinto(buffer):
         passed += count
         if passed > order.looked.size:
-            raise _Refused(Changed())
+            raise Refused(Changed())
         into(buffer[:count])
         if stopped():
-            raise _Refused(Stopped())
-    _agree(order, os.fstat(file.fileno()))
-    _agree(order, os.lstat(reachable(order.path)))
+            raise Refused(Stopped())
+    agree(order, os.fstat(file.fileno()))
+    agree(order, os.lstat(reachable(order.path)))
     if passed != order.looked.size:
-        raise _Refused(Changed())
+        raise Refused(Changed())
 
 
-def _spooling(act: Callable[[], T]) -> T:
+def spooling(act: Callable[[], T]) -> T:
     """Tell a failure of our disk from one of the camera's."""
     try:
         return act()
     except OSError as error:
-        raise _Refused(SpoolFailed(_words(error))) from error
+        raise Refused(SpoolFailed(_words(error))) from error
 
 
 def _words(error: OSError) -> str:

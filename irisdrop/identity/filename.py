@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from irisdrop.identity.contents import Contents
 from irisdrop.identity.found import Found
+from irisdrop.vocabulary.images import split_name
 from irisdrop.vocabulary.keys import canonical
 
 if TYPE_CHECKING:
@@ -21,6 +22,6 @@ if TYPE_CHECKING:
 
 def extract(rule: FilenameRule, name: str, contents: Contents) -> Iterator[Found]:  # noqa: ARG001
     """What the last part of `name` says."""
-    base = canonical(name.rpartition("/")[2])
+    base = canonical(split_name(name)[1])
     for key, value in (rule.pattern.fullmatch(base) or {}).items():
         yield Found(key, value, f"filename:{key}")

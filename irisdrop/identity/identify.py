@@ -11,7 +11,7 @@ from irisdrop.identity.contents import Contents, Wanted, WantedSidecar
 from irisdrop.identity.extractors import EXTRACTORS
 from irisdrop.identity.sandbox import ParserFailed, Parsers
 from irisdrop.profiles.profile import companion
-from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.images import Reading, split_name
 from irisdrop.vocabulary.keys import canonical
 from irisdrop.vocabulary.reasons import Code
 
@@ -84,7 +84,7 @@ def _sidecars(profile: DeviceProfile, export: Export) -> tuple[WantedSidecar, ..
     found: list[WantedSidecar] = []
     for rule in profile.read:
         if rule.kind == "sidecar":
-            name = companion(rule.file, export.name.rpartition("/")[2])
+            name = companion(rule.file, split_name(export.name)[1])
             file = given.get(canonical(name).casefold())
             if file is None:
                 return Refusal(Code.UNREADABLE, "its companion file is missing")

@@ -173,7 +173,9 @@ class Inventor:
 
 def constant(rule: Rule, index: int) -> bool:
     """Whether a piece is the same in every export, so that it is of the camera and of nobody."""
-    return len(rule.exports) > 2 and rule.layout.rows[0][index].kind != "key" and len(set(rule.layout.column(index))) == 1
+    return (
+        len(rule.exports) > 2 and rule.layout.rows[0][index].kind != "key" and len(set(rule.layout.column(index))) == 1
+    )
 
 
 def like(word: str, invented: str) -> str:

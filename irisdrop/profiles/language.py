@@ -68,7 +68,7 @@ def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...])
         status=written.status,
         source=written.source,
         modality=written.modality,
-        files=Files(tuple(written.files.take), tuple(written.files.skip)),
+        files=files_of(written),
         settle=written.settle,
         give_up=written.give_up,
         done=written.done,
@@ -85,10 +85,14 @@ def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...])
     )
 
 
+def files_of(written: WrittenProfile) -> Files:
+    """The globs, frozen."""
+    return Files(tuple(written.files.take), tuple(written.files.skip), tuple(written.files.archives))
+
+
 def proven(found: Document, written: WrittenProfile, readable: frozenset[str], skeleton: bool) -> tuple[Example, ...]:
     """The examples, each of a file that the profile takes."""
-    files = Files(tuple(written.files.take), tuple(written.files.skip))
-    return examples_of(found, written.examples, readable, files, skeleton=skeleton)
+    return examples_of(found, written.examples, readable, files_of(written), skeleton=skeleton)
 
 
 def context_of(found: Document, written: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -102,7 +106,11 @@ def context_of(found: Document, written: str | Mapping[str, str]) -> tuple[tuple
 
 def check_files(found: Document, written: WrittenProfile) -> None:
     """Globs that can be used, companions that name the image, times that leave room."""
-    for name, globs in (("take", written.files.take), ("skip", written.files.skip)):
+    for name, globs in (
+        ("take", written.files.take),
+        ("skip", written.files.skip),
+        ("archives", written.files.archives),
+    ):
         for index, glob in enumerate(globs):
             check_glob(found, ("files", name, index), glob)
     if written.done is not None:

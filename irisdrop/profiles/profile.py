@@ -21,10 +21,11 @@ StepArgument = str | int | Mapping[str, str] | None
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Globs for the base name, whatever the case; `skip` wins."""
+    """Globs for the base name, whatever the case; `skip` wins. `archives` are ZIP files whose members are exports."""
 
     take: tuple[str, ...]
     skip: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +192,21 @@ class DeviceProfile:
     examples: tuple[Example, ...]
 
     def takes(self, base_name: str) -> bool:
-        """Whether a file of this name is an export of the camera, whatever the case of its letters."""
+        """Whether a file of this name is an export of the camera or an archive of some, whatever its letters' case."""
+        return self.takes_image(base_name) or self.unpacks(base_name)
+
+    def takes_image(self, base_name: str) -> bool:
+        """Whether a file of this name, in a folder or an archive, is an export of the camera."""
+        return self._fits(self.files.take, base_name)
+
+    def unpacks(self, base_name: str) -> bool:
+        """Whether a file of this name is an archive whose members are exports."""
+        return self._fits(self.files.archives, base_name)
+
+    def _fits(self, globs: tuple[str, ...], base_name: str) -> bool:
         if any(glob_fits(glob, base_name) for glob in self.files.skip):
             return False
-        return any(glob_fits(glob, base_name) for glob in self.files.take)
+        return any(glob_fits(glob, base_name) for glob in globs)
 
     def context_of(self, base_name: str) -> str:
         """What the picture is for the reader (`Primary`, `Enhancement`, …): the first glob that fits decides."""
@@ -203,6 +215,15 @@ class DeviceProfile:
     def done_name(self, base_name: str) -> str | None:
         """The name of the companion file that says that `base_name` is complete; None where none is used."""
         return companion(self.done, base_name) if self.done else None
+
+    def companions_of(self, base_name: str) -> tuple[str, ...]:
+        """The names of the companion files that say more about an image."""
+        return tuple(companion(rule.file, base_name) for rule in self.read if rule.kind == "sidecar")
+
+    @property
+    def sidecar_wait(self) -> float:
+        """How long an image waits for its companion files, in seconds."""
+        return max((rule.wait for rule in self.read if rule.kind == "sidecar"), default=0.0)
 
     @property
     def keys(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from irisdrop.profiles.patterns import Unusable, glob_fits
 from irisdrop.profiles.places import Document, Location
 from irisdrop.profiles.profile import Example, Files
 from irisdrop.profiles.written import WrittenExample
+from irisdrop.vocabulary.images import split_name
 from irisdrop.vocabulary.keys import DATE_KEYS, LATERALITY_TOKENS, canonical
 from irisdrop.vocabulary.reasons import Code
 
@@ -83,7 +84,7 @@ def check_example(
 
 def check_taken(found: Document, location: Location, file: str, files: Files) -> None:
     """The example's file is one that the profile would take at all."""
-    name = file.rpartition("/")[2]
+    name = split_name(file)[1]
     if any("/" in glob or "\\" in glob for glob in (*files.take, *files.skip)):
         return  # the glob has its own fault
     try:

@@ -112,6 +112,7 @@ class WrittenFiles(Written):
 
     take: list[Text] = Field(min_length=1, description="Globs of base names that are taken, whatever the case.")
     skip: list[Text] = Field([], description="Globs of base names that are left alone; they win over `take`.")
+    archives: list[Text] = Field([], description="Globs of ZIP files whose members are exports, by the same `take`.")
 
 
 Places = dict[str, Text]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from irisdrop.record.orders import fresh_seconds
 from irisdrop.record.text import moment, packed, shown, stamp, unpacked
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched
-from irisdrop.vocabulary.images import ImageFile, Reading
+from irisdrop.vocabulary.images import MEMBER, ImageFile, Reading
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State, after
 
@@ -60,12 +60,18 @@ class Arrival:
     base: str
     path: str
     fingerprint: Fingerprint
+    member: str = ""  # the path within, where `base` is an archive
 
     @property
     def name(self) -> str:
         """The path below the camera's folder, `/` on every system, fit for people."""
         below = f"{self.folder}/{self.base}" if self.folder else self.base
-        return shown(below.replace("\\", "/") if "\\" in self.folder else below)
+        name = below.replace("\\", "/") if "\\" in self.folder else below
+        return shown(f"{name}{MEMBER}{self.member}" if self.member else name)
+
+    def within(self, member: str) -> Arrival:
+        """One member of this archive."""
+        return replace(self, path=f"{self.path}{MEMBER}{member}", member=member)
 
 
 class Journal:
@@ -157,6 +163,13 @@ class Journal:
             return self.move(
                 image, Event.SETTLE, AGENT, "complete and spooled", digest=digest, size=size, ask_first=int(ask_first)
             )
+
+    def open_archive(self, arrival: Arrival, count: int) -> None:
+        """An archive is no image, its members are: what was noted at its path goes."""
+        with self._db.transaction():
+            for image in self.at_path(arrival.path):
+                if image.state is State.SEEN:
+                    self.move(image, Event.VANISH, AGENT, f"an archive of {count} images")
 
     def turn_away(
         self, arrival: Arrival, code: Code, detail: str, *, arrived: datetime, live: bool
@@ -477,9 +490,7 @@ class Journal:
         if event in OF_TRANSITION:
             kind, action = OF_TRANSITION[event]
             detail = event.value + (f" despite {despite}" if despite else "")
-            self.audit.write(
-                kind, action, who, image=image.id, digest=image.digest, entry=image.entry, detail=detail
-            )
+            self.audit.write(kind, action, who, image=image.id, digest=image.digest, entry=image.entry, detail=detail)
         reason = image.reason.value if image.state is State.QUARANTINED and image.reason else None
         self._log(image, event.value, before.value, reason)
 

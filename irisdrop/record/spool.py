@@ -153,6 +153,25 @@ class Spool:
             copy.abandon()
         return False
 
+    def companion(self, digest: str, path: str, name: str) -> Path:
+        """Where a companion file of the export at `path` lies, or would; two exports of the same bytes have their own."""
+        export = hashlib.sha256(packed(path)).hexdigest()[:16]
+        which = hashlib.sha256(packed(name.casefold())).hexdigest()[:16]
+        return self.folder / digest[:2] / f"{digest}.{export}.{which}"
+
+    def keep_companion(self, digest: str, path: str, name: str, content: bytes) -> None:
+        """Make a companion file durable beside the bytes of its image, in place of an earlier one."""
+        copy = self.receive()
+        try:
+            copy.write(content)
+            copy.sync()
+            target = self.companion(digest, path, name)
+            copy.path.replace(target)
+        except BaseException:
+            copy.abandon()
+            raise
+        sync_folder(target.parent)
+
     def origins(self, digest: str) -> list[Origin]:
         """Where the bytes of a digest came from: one export as a rule, more where a camera wrote them twice."""
         try:
@@ -179,6 +198,8 @@ class Spool:
             except FileNotFoundError:
                 size = 0
             self._note_file(digest).unlink(missing_ok=True)
+            for companion in target.parent.glob(f"{digest}.*"):
+                companion.unlink(missing_ok=True)
         self._count(-size)
 
     def _guard(self, digest: str) -> threading.Lock:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
+
+MEMBER: Final = "!"  # between an archive and the path within it
+ARCHIVE: Final = re.compile(rf"(?i)(\.zip){MEMBER}")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Folder and base name of a path below the camera's folder; an archive counts as a folder: `a.zip!b/c.jpg` lies in
+    `a.zip/b`."""
+    folder, _, base = ARCHIVE.sub(r"\1/", name, count=1).rpartition("/")
+    return folder, base
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,8 +217,16 @@ def test_an_image_in_a_profile_that_takes_every_name_is_not_the_probe(site) -> N
             taken.append(name)
             return True
 
+        sidecar_wait = 0.0
+
         def done_name(self, _: str) -> None:
             return None
+
+        def unpacks(self, _: str) -> bool:
+            return False
+
+        def companions_of(self, _: str) -> tuple[str, ...]:
+            return ()
 
     site.profile = Everything()
     watched(site)

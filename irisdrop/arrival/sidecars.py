@@ -1,0 +1,141 @@
+"""The files that a camera writes beside an image: waited for, spooled with it, and read again where one comes late."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Final
+
+from irisdrop.arrival.scan import below
+from irisdrop.arrival.settling import Pending
+from irisdrop.arrival.shapes import Shape
+from irisdrop.arrival.system import fingerprint, open_plain, reachable, shape
+from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.journal import AGENT, Journal, StaleImage
+from irisdrop.record.known import Fingerprint
+from irisdrop.record.spool import Spool
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.images import MEMBER, ImageFile
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import Event, State
+
+LARGEST: Final = 16 << 20  # bytes; what is larger is no sidecar
+MISSING: Final = "its companion file"  # how identity begins to say that one is missing
+LATE: Final = timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Sidecars:
+    """The companion files of one camera's images. `on_changed` is called when an image is to be read again."""
+
+    camera: str
+    root: str
+    journal: Journal
+    spool: Spool
+    clock: Clock
+    profile: Callable[[], DeviceProfile]
+    on_changed: Callable[[], None]
+    _looks: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)  # since when a file looks so
+    _taken: dict[str, Fingerprint] = field(default_factory=dict)
+
+    def ready(self, pending: Pending, now: float) -> bool:
+        """Whether an image needs to wait no longer: its companion files are at rest, or they did not come in time."""
+        profile = self.profile()
+        names = profile.companions_of(pending.base)
+        if not names or now - pending.life >= max(profile.sidecar_wait, profile.settle):
+            return True
+        paths = [self._find(below(self.root, pending.folder), name) for name in names]
+        # Every one of them is looked at, so that all begin to rest at once.
+        rest = [path is not None and self._rests(path, now, profile.settle) for path in paths]
+        return all(rest)
+
+    def keep(self, digest: str, folder: str, base: str) -> None:
+        """Spool what is there, before its image settles. Raises OSError where one can't be read now."""
+        for name in self.profile().companions_of(base):
+            path = self._find(below(self.root, folder), name)
+            if path is not None:
+                content, seen = read(path)
+                self.spool.keep_companion(digest, below(self.root, folder, base), name, content)
+                self._taken[path] = seen
+
+    def tend(self) -> None:
+        """Look after images that are not matched yet: one whose companion file came late or changed is read again."""
+        profile = self.profile()
+        if not profile.companions_of("x.x"):
+            return
+        waiting = [image for image in self.journal.in_state(State.IDENTIFIED) if image.camera == self.camera]
+        for image in self.journal.quarantined_for(Code.UNREADABLE, self.clock.now() - LATE):
+            if image.camera == self.camera and (image.detail or "").startswith(MISSING):
+                waiting.append(image)
+        for image in waiting:
+            if MEMBER not in image.name and image.digest is not None and self._renewed(image, profile):
+                self._read_again(image)
+
+    def _renewed(self, image: ImageFile, profile: DeviceProfile) -> bool:
+        """Whether a companion file holds something else than what is spooled; then that is spooled now."""
+        assert image.digest is not None
+        renewed = False
+        folder, base = os.path.split(image.path)
+        for name in profile.companions_of(base):
+            path = self._find(folder, name)
+            if path is None or not self._rests(path, self.clock.monotonic(), profile.settle):
+                continue
+            if self._taken.get(path) == self._looks[path][0]:
+                continue
+            try:
+                content, seen = read(path)
+            except OSError:
+                continue  # the next look tells
+            kept = self.spool.companion(image.digest, image.path, name)
+            if not kept.is_file() or kept.read_bytes() != content:
+                self.spool.keep_companion(image.digest, image.path, name, content)
+                renewed = True
+            self._taken[path] = seen
+        return renewed
+
+    def _read_again(self, image: ImageFile) -> None:
+        try:
+            if image.state is State.QUARANTINED:
+                self.journal.move(image, Event.RELEASE, AGENT, "its companion file came")
+            else:
+                self.journal.note(image, profile=None)  # read by no profile any more, so it is read again
+        except StaleImage:
+            return  # somebody was quicker
+        self.on_changed()
+
+    def _rests(self, path: str, now: float, settle: float) -> bool:
+        """Whether a file has looked the same for so long, and holds something."""
+        try:
+            status = os.lstat(reachable(path))
+        except OSError:
+            return False
+        seen = fingerprint(status)
+        before = self._looks.get(path)
+        if before is None or before[0] != seen:
+            self._looks[path] = (seen, now)
+            return False
+        return seen.size > 0 and now - before[1] >= settle
+
+    def _find(self, folder: str, name: str) -> str | None:
+        """The path of a companion file, its extension in either case."""
+        plain = PurePath(name)
+        for suffix in dict.fromkeys((plain.suffix, plain.suffix.lower(), plain.suffix.upper())):
+            path = os.path.join(folder, plain.stem + suffix)  # noqa: PTH118 - a name need not be Unicode
+            if os.path.lexists(reachable(path)):
+                return path
+        return None
+
+
+def read(path: str) -> tuple[bytes, Fingerprint]:
+    """The bytes of a companion file and how it looked; raises OSError where it changes meanwhile or is no plain file."""
+    with os.fdopen(open_plain(path), "rb") as file:
+        status = os.fstat(file.fileno())
+        if shape(status) is not Shape.PLAIN or status.st_size > LARGEST:
+            raise OSError("no companion file")
+        content = file.read(LARGEST + 1)
+        if fingerprint(os.fstat(file.fileno())) != fingerprint(status) or len(content) != status.st_size:
+            raise OSError("it changes")
+    return content, fingerprint(status)

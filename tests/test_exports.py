@@ -1,0 +1,203 @@
+"""Exports of more than one file, from the folder to the platform: archives, and images with companion files."""
+
+from __future__ import annotations
+
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from irisdrop.agent import Agent
+from irisdrop.profiles.config import load_config
+from irisdrop.reference.retina import draw
+from irisdrop.reference.server import ReferencePlatform
+from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import State
+
+ARCHIVE = """\
+irisdrop: 1
+title: ZIP exports
+status: sampled
+modality: OP
+files: {take: ["*.jpg"], archives: ["*.zip"]}
+settle: 100ms
+give_up: 1s
+read:
+  - folder: '.*\\.zip/(?P<PatientID>\\d+)'
+  - filename: '(?P<ImageLaterality>[RL])\\d*\\.jpg'
+match: [PatientID]
+within: any
+examples:
+  - {file: export.zip!000815/R1.jpg, gives: {PatientID: 000815, ImageLaterality: R}}
+  - {file: R1.jpg, refuses: NO_KEYS}
+"""
+SIDECAR = """\
+irisdrop: 1
+title: A text beside each picture
+status: sampled
+modality: OP
+files: {take: ["*.jpg"]}
+settle: 100ms
+give_up: 2s
+read:
+  - sidecar: {file: "{stem}.xml", xpath: {//ID: PatientID, //Eye: ImageLaterality}, wait: WAIT}
+match: [PatientID]
+within: any
+examples:
+  - {file: a.jpg, sidecar: <E><ID>000815</ID><Eye>OD</Eye></E>, gives: {PatientID: 000815, ImageLaterality: R}}
+  - {file: b.jpg, sidecar: <E/>, refuses: NO_KEYS}
+  - {file: c.jpg, refuses: UNREADABLE}
+"""
+CONFIG = """\
+state: state
+platform: {{kind: http, url: '{url}'}}
+worklist: {{from: platform, every: 1s}}
+cameras:
+  - {{name: room-1, profile: ./camera.yaml, folder: exports, rescan: 1s}}
+"""
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[ReferencePlatform]:
+    """A platform that has two orders."""
+    with ReferencePlatform(tmp_path / "platform") as running:
+        for number in ("000815", "000816"):
+            running.worklist.put([WorklistEntry(f"E{number}", {"PatientID": number}, datetime.now(UTC))])
+        yield running
+
+
+@pytest.fixture
+def site(tmp_path: Path, platform: ReferencePlatform) -> Callable[[str], Path]:
+    """A folder with a configuration and one camera, by the camera's profile; returns the exports' folder."""
+
+    def made(profile: str) -> Path:
+        (tmp_path / "exports").mkdir()
+        (tmp_path / "camera.yaml").write_text(profile)
+        (tmp_path / "irisdrop.yaml").write_text(CONFIG.format(url=platform.url))
+        return tmp_path / "exports"
+
+    return made
+
+
+@contextmanager
+def running(exports: Path) -> Iterator[Agent]:
+    """An agent at work."""
+    stop = threading.Event()
+    with Agent(load_config(exports.parent / "irisdrop.yaml")) as agent:
+        thread = threading.Thread(target=agent.run, args=(stop,))
+        thread.start()
+        try:
+            yield agent
+        finally:
+            stop.set()
+            thread.join(10)
+
+
+def images(agent: Agent, state: State, count: int, seconds: float = 20) -> list[ImageFile]:
+    """Wait until so many images are in a state."""
+    end = time.monotonic() + seconds
+    while len(found := agent.journal.in_state(state)) < count:
+        assert time.monotonic() < end, agent.journal.counts()
+        time.sleep(0.02)
+    return found
+
+
+def pack(file: Path, members: dict[str, bytes]) -> None:
+    """A camera writes an archive and renames it into place."""
+    with zipfile.ZipFile(file.with_suffix(".part"), "w") as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    file.with_suffix(".part").rename(file)
+
+
+def test_the_members_of_an_archive_are_delivered_each_to_its_order(site: Callable[[str], Path]) -> None:
+    exports = site(ARCHIVE)
+    with running(exports) as agent:
+        pack(
+            exports / "export.zip", {"000815/R1.jpg": draw(1, "R"), "000816/L1.jpg": draw(2, "L"), "000815/a.txt": b"x"}
+        )
+        found = images(agent, State.DELIVERED, 2)
+        assert {(image.name, image.entry, image.eye) for image in found} == {
+            ("export.zip!000815/R1.jpg", "E000815", "R"),
+            ("export.zip!000816/L1.jpg", "E000816", "L"),
+        }
+        # The same archive with one more picture: the others are known.
+        pack(exports / "export.zip", {"000815/R1.jpg": draw(1, "R"), "000816/R1.jpg": draw(3, "R")})
+        images(agent, State.DELIVERED, 3)
+        counts = agent.journal.counts()
+        assert (counts[State.DELIVERED], counts[State.SEEN], counts[State.QUARANTINED]) == (3, 0, 0)
+
+
+def test_an_archive_that_leads_out_is_refused_and_can_be_released_when_it_is_mended(
+    site: Callable[[str], Path],
+) -> None:
+    exports = site(ARCHIVE)
+    with running(exports) as agent:
+        pack(exports / "export.zip", {"../000815/R1.jpg": draw(1, "R")})
+        refused = images(agent, State.QUARANTINED, 1)[0]
+        assert (refused.reason, refused.detail) == (Code.UNREADABLE, "a member's name leads out of the archive")
+        pack(exports / "export.zip", {"000815/R1.jpg": draw(1, "R")})
+        assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+
+
+def test_an_image_waits_for_its_companion_and_is_delivered_by_it(site: Callable[[str], Path]) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    with running(exports) as agent:
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        images(agent, State.SEEN, 1)
+        (exports / "a.XML").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
+        image = images(agent, State.DELIVERED, 1)[0]
+        assert (image.entry, image.eye) == ("E000815", "R")
+
+
+def test_a_companion_that_comes_too_late_still_counts(site: Callable[[str], Path]) -> None:
+    exports = site(SIDECAR.replace("WAIT", "500ms"))
+    with running(exports) as agent:
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        refused = images(agent, State.QUARANTINED, 1)[0]
+        assert (refused.reason, refused.detail) == (Code.UNREADABLE, "its companion file is missing")
+        (exports / "a.xml").write_text("<E><ID>000816</ID><Eye>OS</Eye></E>")
+        image = images(agent, State.DELIVERED, 1)[0]
+        assert (image.id, image.entry, image.eye) == (refused.id, "E000816", "L")
+
+
+def test_a_companion_that_changes_before_the_match_decides_again(site: Callable[[str], Path]) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    with running(exports) as agent:
+        (exports / "a.xml").write_text("<E><ID>999999</ID><Eye>OD</Eye></E>")
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        images(agent, State.IDENTIFIED, 1)
+        (exports / "a.xml").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
+        assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+
+
+def test_companions_go_from_the_spool_with_their_image(site: Callable[[str], Path]) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    with running(exports) as agent:
+        (exports / "a.xml").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        image = images(agent, State.DELIVERED, 1)[0]
+        assert image.digest is not None
+        assert len(list(agent.spool.folder.rglob(f"{image.digest}*"))) == 3  # bytes, note, companion
+        agent.spool.drop(image.digest)
+        assert list(agent.spool.folder.rglob(f"{image.digest}*")) == []
+
+
+def test_explain_reads_the_companion_beside_a_file(site: Callable[[str], Path]) -> None:
+    from irisdrop.explain import explain
+    from irisdrop.identity.sandbox import Parsers
+    from irisdrop.profiles.profile import load_profile
+
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    (exports / "a.XML").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
+    (exports / "a.jpg").write_bytes(draw(1, "R"))
+    with Parsers() as parsers:
+        found = explain(exports / "a.jpg", load_profile(exports.parent / "camera.yaml"), parsers)
+    assert {reading.key: reading.value for reading in found.readings} == {"PatientID": "000815", "ImageLaterality": "R"}
