@@ -31,7 +31,7 @@ from irisdrop.record.spool import Spool
 from irisdrop.recovery import CLEAN, open_journal, recover
 from irisdrop.reload import Profiles, Reload
 from irisdrop.vocabulary.clock import Clock, SystemClock
-from irisdrop.vocabulary.faults import place
+from irisdrop.vocabulary.faults import Foreseen, place
 from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ class Agent:
         self.clock = clock or SystemClock()
         self._lease = Lease.take(config.state)
         self.journal = open_journal(config.state, self.clock)
+        self._damaged = threading.Event()
+        self.journal.database.on_damage = self._damaged.set
         self.conditions = Conditions(self.journal.database, self.clock)
         self._written = Profiles(self.journal, self.conditions, prove)
         self._fixed = profiles is not None
@@ -123,10 +125,16 @@ class Agent:
         self._audit_start()
         self._begin()
         self._start_stages()
-        while not stop.wait(LOOK_EVERY):
+        while not stop.wait(LOOK_EVERY) and not self._damaged.is_set():
             if reload is not None:
                 reload.look()
         self.halt()
+        if self._damaged.is_set():
+            raise Foreseen(
+                "JOURNAL_DAMAGED",
+                f"The journal in {self.config.state} is damaged.",
+                "start irisdrop again (the service does so by itself): it is set aside and rebuilt; no image is lost.",
+            )
 
     def _start_stages(self) -> None:
         self._start("courier", self.courier.run)
@@ -170,7 +178,7 @@ class Agent:
         left = [thread.name for thread in self._threads if thread.is_alive()]
         if left:
             log.warning("stopped without %s", ", ".join(left))
-        else:
+        elif not self._damaged.is_set():
             self.journal.set_meta(CLEAN, "yes")
 
     def close(self) -> None:
@@ -179,7 +187,7 @@ class Agent:
             return
         self._closed = True
         self.halt()
-        if self._begun:
+        if self._begun and not self._damaged.is_set():
             self.journal.audit.write(Kind.APPLICATION, "E", AGENT, detail="stop")
             self._tell_head()
         self.worklist.close()

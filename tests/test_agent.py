@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from irisdrop.agent import Agent
+from irisdrop.profiles.config import load_config
 from irisdrop.reference.retina import draw
 from irisdrop.reference.server import ReferencePlatform
+from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.orders import WorklistEntry
 
 ROOT = Path(__file__).parents[1]
@@ -176,3 +179,23 @@ def test_every_state_that_an_image_went_through_can_be_told(config: Path) -> Non
     states = [step["after"] for step in shown["history"]]
     assert states == ["SEEN", "SETTLED", "IDENTIFIED", "MATCHED", "UPLOADED", "DELIVERED"]
     assert all(step["who"] == "irisdrop" and step["why"] and step["at"] for step in shown["history"])
+
+
+def test_a_journal_that_is_damaged_while_it_runs_ends_the_agent_for_a_start_that_rebuilds_it(config: Path) -> None:
+    drop(config, 1)
+    command(config, "run", "--once")
+    with Agent(load_config(config)) as agent:
+        ended: list[Foreseen] = []
+
+        def run() -> None:
+            try:
+                agent.run(threading.Event())
+            except Foreseen as failure:
+                ended.append(failure)
+
+        running = threading.Thread(target=run)
+        running.start()
+        agent.journal.database.on_damage()
+        running.join(30)
+        assert [failure.code for failure in ended] == ["JOURNAL_DAMAGED"]
+        assert agent.journal.meta("clean") == "no"

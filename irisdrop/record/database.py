@@ -27,6 +27,22 @@ class Damaged(Exception):
     """The file is no sound SQLite database any more."""
 
 
+class _DamageTold:
+    """Tells when a statement finds that the file is unsound; a class, because it stands around every statement."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self._tell = tell
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
+            self._tell()
+
+
 class Database:
     """One connection, shared by the threads of one process; every write is a short transaction under one lock.
 
@@ -71,6 +87,10 @@ class Database:
         self._depth = 0
         self._after: list[Callable[[], None]] = []
         self._clock = clock
+        self.on_damage: Callable[[], None] = lambda: None  # called where a statement finds the file unsound
+
+    def _damage_told(self) -> _DamageTold:
+        return _DamageTold(self.on_damage)
 
     def check(self) -> None:
         """Read the whole file and raise Damaged where a page, row, index or text is not sound."""
@@ -93,7 +113,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """All writes inside are one commit; a transaction inside another joins it."""
         done: list[Callable[[], None]] = []
-        with self._lock, _disk_full_told():
+        with self._lock, self._damage_told(), _disk_full_told():
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
             self._depth += 1
@@ -123,22 +143,22 @@ class Database:
 
     def execute(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement; a write must stand inside `transaction`."""
-        with self._lock:
+        with self._lock, self._damage_told():
             return self._connection.execute(sql, values)
 
     def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
         """Run one statement for many rows, inside `transaction`."""
-        with self._lock:
+        with self._lock, self._damage_told():
             self._connection.executemany(sql, rows)
 
     def rows(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
-        with self._lock:
+        with self._lock, self._damage_told():
             return self._connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        with self._lock:
+        with self._lock, self._damage_told():
             found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
             return found
 

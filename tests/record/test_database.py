@@ -191,3 +191,23 @@ def test_a_table_whose_name_lost_a_bit_is_damage(path: Path, clock: Any) -> None
     path.write_bytes(content.replace(b"migrations", b"migratioos"))
     with pytest.raises(Damaged):
         Database(path, clock)
+
+
+def test_damage_that_a_statement_meets_is_told(tmp_path: Path, clock: Any) -> None:
+    """A running agent ends by it, and its next start sets the journal aside."""
+    path = tmp_path / "journal.db"
+    database = Database(path, clock)
+    with database.transaction():
+        for number in range(2000):
+            database.execute("INSERT INTO meta VALUES (?, ?)", (f"key {number}", "x" * 200))
+    database.close()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = os.urandom(len(content) - len(content) // 2)
+    path.write_bytes(content)
+    told = threading.Event()
+    database = Database(path, clock)
+    database.on_damage = told.set
+    with pytest.raises(sqlite3.DatabaseError):
+        database.rows("SELECT * FROM meta ORDER BY value")
+    assert told.is_set()
+    database.close()
