@@ -87,12 +87,13 @@ def test_no_page_is_wider_than_its_window(busy: Any, checked: Any, width: int) -
     for path in ("/", "/quarantine", "/worklist", "/images/6", "/profiles", "/state"):
         tab.goto(base + path)
         wide = tab.evaluate(
-            "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80)).slice(0, 3)"
+            "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 40) + e.getBoundingClientRect().right).slice(0, 3)"
         )
         assert tab.evaluate("document.documentElement.scrollWidth") <= width, (path, wide)
 
 
-def test_now_shows_cameras_conditions_and_where_each_exam_is(busy: Any, opened: Any) -> None:
+@pytest.mark.usefixtures("busy")
+def test_now_shows_cameras_conditions_and_where_each_exam_is(opened: Any) -> None:
     tab = opened("/")
     expect(tab.locator(".cameras li")).to_have_count(2)
     expect(tab.get_by_text("The platform refuses our credentials").first).to_be_visible()
@@ -108,13 +109,15 @@ def test_now_follows_what_happens(clinic: Any, opened: Any) -> None:
     expect(tab.locator(".exam-row")).to_contain_text("2 needs a person")
 
 
-def test_an_image_shows_its_whole_life(busy: Any, opened: Any) -> None:
+@pytest.mark.usefixtures("busy")
+def test_an_image_shows_its_whole_life(opened: Any) -> None:
     tab = opened("/images/6")
     for text in ("about to be sent", "assigned to an order by anna", "complete and spooled", "appeared in the folder"):
         expect(tab.get_by_text(text).first).to_be_visible()
 
 
-def test_the_worklist_says_who_has_images(busy: Any, opened: Any) -> None:
+@pytest.mark.usefixtures("busy")
+def test_the_worklist_says_who_has_images(opened: Any) -> None:
     tab = opened("/worklist")
     expect(tab.locator("tbody tr", has_text="4711")).to_contain_text("1 about to be sent")
     expect(tab.locator("tbody tr", has_text="000815")).to_contain_text("no images yet")
@@ -143,7 +146,7 @@ def test_a_delivered_image_is_called_back_with_a_reason(clinic: Any, opened: Any
     assert clinic.journal.get(image.id).state is State.QUARANTINED
 
 
-def test_light_and_dark_can_be_chosen(clinic: Any, opened: Any) -> None:
+def test_light_and_dark_can_be_chosen(opened: Any) -> None:
     tab = opened("/")
     for theme in ("light", "dark"):
         tab.locator(".menu summary").click()

@@ -215,7 +215,7 @@ def test_single_keys_can_be_turned_off(clinic: Any, opened: Any) -> None:
     assert states(clinic, images) == [State.QUARANTINED] * 4
 
 
-def test_every_frame_of_a_file_can_be_looked_at(clinic: Any, opened: Any, tmp_path: Any) -> None:
+def test_every_frame_of_a_file_can_be_looked_at(clinic: Any, opened: Any) -> None:
     import io
 
     from PIL import Image
