@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from datetime import timedelta
 from typing import Final
 
@@ -13,6 +14,7 @@ from irisdrop.vocabulary.conditions import KINDS, Condition
 
 log = logging.getLogger(__name__)
 
+LEAST_ROOM: Final = 1 << 20  # bytes: below it the journal's next pages may not fit
 QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
 
 
@@ -75,8 +77,18 @@ class Conditions:
                     kind.code, row["subject"], kind.title, kind.severity, row["detail"], kind.remedy, row["since"]
                 )
             )
+        if "DISK_FULL" not in codes and self._no_room():
+            # A disk without room can't be told by writing: it is seen when somebody looks.
+            kind = KINDS["DISK_FULL"]
+            shown.append(Condition(kind.code, "journal", kind.title, kind.severity, "", kind.remedy, stamp(now)))
         order = {"error": 0, "warning": 1, "notice": 2}
         return sorted(shown, key=lambda condition: order[condition.severity])
+
+    def _no_room(self) -> bool:
+        try:
+            return shutil.disk_usage(self._db.path.parent).free < LEAST_ROOM
+        except OSError:
+            return False  # a folder that is gone is told by whoever needs it
 
     def _detail(self, code: str, subject: str) -> str | None:
         row = self._db.row("SELECT detail FROM conditions WHERE code = ? AND subject = ?", (code, subject))

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a foreseen failure (with a `Try:` line), 2 usage, 3 a faul
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,15 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "service": ("service", "Install, start and stop irisdrop as a service of this machine."),
     "adopt": ("adopt", "Take the older files that a camera's first start left alone."),
     "reference": ("reference", "A small platform that honours the HTTP contract, for trials."),
+}
+
+FULL: Final = "The disk that holds irisdrop's state is full; images wait in the cameras' folders.\nTry: make room, then start again."
+# What a disk says to every command that writes: a foreseen failure, whichever line met it.
+DISKS: Final[dict[int | None, str]] = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EROFS: "The disk that holds irisdrop's state can only be read.\n"
+    "Try: mount it so that the service's account can write, or name another folder in `state:`.",
 }
 
 
@@ -93,6 +103,9 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(0)  # whoever read our output has seen enough
     except Exception as fault:  # noqa: BLE001 - the one place where anything at all becomes an exit code
+        if isinstance(fault, OSError) and fault.errno in DISKS:
+            click.echo(DISKS[fault.errno], err=True)
+            sys.exit(1)
         from irisdrop.surface.report import write_report
 
         click.echo(f"This is a fault of irisdrop ({type(fault).__name__}), not of yours.", err=True)
