@@ -44,6 +44,7 @@ site: {{zone: Europe/Berlin}}
 platform: {{kind: http, url: {url}}}
 worklist: {{from: platform, every: 1s, stale: 15m}}
 undo: 0s
+page: {{port: {page}}}
 {more}cameras:
   - {{name: room-2, profile: ./camera.yaml, folder: {exports}, rescan: {rescan}, {after}}}
 """
@@ -82,7 +83,7 @@ class Clinic:
         self.killed_at = self.agent_log.with_suffix(".killed")
         for folder in (self.exports, self.state, self.data, self.moved):
             folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port, self.page = free_port(), free_port()
         profile = PROFILE.replace("SETTLE", self.settle).replace("GIVE_UP", self.give_up)
         (self.root / "camera.yaml").write_text(profile)
         (self.root / "orders.json").write_text(json.dumps(orders()))
@@ -93,6 +94,7 @@ class Clinic:
         after = self.after.replace("MOVED", str(self.moved))
         text = CONFIG.format(
             state=self.state,
+            page=self.page,
             url=url or f"http://127.0.0.1:{self.proxied or self.port}/v1",
             more=self.more,
             exports=self.exports,

@@ -34,7 +34,8 @@ def load() -> None:
     import irisdrop.profiles.installation
     import irisdrop.reference.server
     import irisdrop.surface.commands.reference
-    import irisdrop.surface.commands.run  # noqa: F401
+    import irisdrop.surface.commands.run
+    import irisdrop.surface.page.server  # noqa: F401
 
 
 @dataclass(frozen=True)

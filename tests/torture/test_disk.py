@@ -1,0 +1,141 @@
+"""A disk that is full, read-only or used up: told, nothing lost, and it goes on by itself when there is room again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig.clinic import rows_of
+from rig.nursery import ROOT, wait_until
+from rig.small import MS_BIND, MS_RDONLY, MS_REMOUNT, fill, mount, small_disk, unmount
+
+SIZE = 12 << 20
+
+
+@pytest.fixture
+def small(make_site: Callable[..., Any], tmp_path: Path) -> Iterator[Any]:
+    """A site whose state folder has a disk of its own, of twelve megabytes."""
+    with small_disk(tmp_path / "small", SIZE) as disk:
+        site = make_site(state_folder=disk / "state")
+        site.disk = disk
+        yield site
+        site.close()
+
+
+def shown(site: Any) -> list[str]:
+    """The codes that `irisdrop status` shows a person."""
+    command = [sys.executable, "-m", "irisdrop", "--config", str(site.root / "irisdrop.yaml"), "status", "--json"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return [condition["code"] for condition in json.loads(found.stdout)["conditions"]] if found.returncode == 0 else []
+
+
+def test_a_disk_that_fills_while_spooling_is_told_and_nothing_is_lost(small: Any) -> None:
+    """The copy that did not fit is thrown away, the images wait in their folder."""
+    small.begin()
+    assert small.wait_delivered(small.drop(1), 30)
+    ballast = fill(small.disk, 400_000)
+    small.camera.rng.seed("large")
+    for _ in range(6):
+        big(small)
+    assert wait_until(lambda: "DISK_FULL" in shown(small), 40, 0.2), small.conditions()
+    assert not small.agent.ended()
+    ballast.unlink()
+    small.settled()
+    assert wait_until(lambda: "DISK_FULL" not in shown(small), 20, 0.2)
+
+
+def big(site: Any) -> None:
+    """One image of 200 kB."""
+    from rig.pictures import picture
+
+    path = site.camera._name()
+    content = picture(site.camera.rng, 200_000)
+    path.write_bytes(content)
+    site.camera._complete(path, content)
+
+
+def test_a_disk_without_a_single_byte_left_loses_nothing(small: Any) -> None:
+    """Not even the journal can be written: the agent lives on, says so, and goes on when it can."""
+    small.begin()
+    assert small.wait_delivered(small.drop(1), 30)
+    ballast = fill(small.disk, 0)
+    small.drop(5)
+    big(small)
+    told = wait_until(lambda: "DISK_FULL" in shown(small), 30, 0.3)
+    assert not small.agent.ended(), small.agent_log.read_text()[-2000:]
+    ballast.unlink()
+    small.settled()
+    assert told, "a full disk was not told"
+
+
+def test_an_agent_that_starts_on_a_full_disk_goes_on_when_there_is_room(small: Any) -> None:
+    """Whoever starts it again and again, as a service manager does, needs no person."""
+    small.begin()
+    assert small.wait_delivered(small.drop(1), 30)
+    small.agent.kill()
+    ballast = fill(small.disk, 0)
+    small.drop(3)
+    small.begin()
+    ended = small.agent.ended(6)
+    assert not ended or small.agent.status == 1, small.agent_log.read_text()[-2000:]
+    ballast.unlink()
+    if ended:
+        small.begin()
+    small.settled()
+
+
+def test_a_log_that_can_not_be_written_stops_nothing(small: Any, tmp_path: Path) -> None:
+    """The log's own disk is full: images flow."""
+    with small_disk(tmp_path / "logs", 65536) as logs:
+        fill(logs, 0)
+        small.env["LOGS_DIRECTORY"] = str(logs)
+        small.begin()
+        small.drop(4)
+        small.settled()
+
+
+def test_a_read_only_state_folder_is_a_foreseen_failure(small: Any) -> None:
+    """Told in a sentence with a way out, not by a trace."""
+    small.begin()
+    assert small.wait_delivered(small.drop(1), 30)
+    assert small.agent.stop() == 0
+    mount(str(small.disk), small.disk, "none", MS_BIND)
+    mount("none", small.disk, "none", MS_BIND | MS_REMOUNT | MS_RDONLY)
+    small.open_agent(fresh=True)
+    assert small.agent.ended(20)
+    unmount(small.disk)
+    assert small.agent.status == 1, small.agent_log.read_text()[-2000:]
+    assert "Try:" in small.agent_log.read_text()
+    small.drop(2)
+    small.begin()
+    small.settled()
+
+
+def test_a_spool_at_its_limit_lets_images_wait_in_their_folder(make_site: Callable[..., Any]) -> None:
+    """The platform is away and the budget used up: visible, and over when the platform is back."""
+    site = make_site(more="spool: {limit: 600KB, keep: 0s}\n")
+    site.open_agent(fresh=True)
+    for _ in range(6):
+        big(site)
+    site.open_platform()
+    assert wait_until(lambda: "SPOOL_FULL" in site.conditions(), 30, 0.1)
+    spooled = sum(file.stat().st_size for file in (site.state / "spool").rglob("*") if len(file.name) == 64)
+    assert spooled <= 600_000
+    site.settled(150)
+
+
+def test_an_unreadable_file_delays_no_other(site: Any) -> None:
+    """EIO or no permission on one file: a Condition of its own, the others flow."""
+    site.begin()
+    (first,) = site.drop(1)
+    assert site.wait_delivered({first}, 30)
+    held = site.exports / "20260101_000001_R_09999.jpg"
+    held.symlink_to("/proc/self/mem")
+    assert site.wait_delivered(site.drop(3), 30)
+    rows = rows_of(site.state / "journal.db", site.root / "look", "SELECT * FROM images WHERE digest IS NULL")
+    assert [row["reason"] for row in rows] == ["NOT_A_PLAIN_FILE"]
