@@ -581,6 +581,24 @@ def test_a_reading_that_hangs_delays_no_other_and_not_the_end(site, picture, mon
     gate.set()
 
 
+def test_bytes_that_left_the_spool_before_the_commit_are_read_again(site, picture, monkeypatch) -> None:
+    """Housekeeping may drop a digest that an older image of the same bytes no longer needs."""
+    real, drops = site.spool.keep, [True]
+
+    def keep(copy, origin):
+        kept = real(copy, origin)
+        if drops:
+            drops.pop()
+            site.spool.drop(kept)
+        return kept
+
+    monkeypatch.setattr(site.spool, "keep", keep)
+    watched(site)
+    site.drop("a.jpg", picture(b"a"))
+    (image,) = site.wait_settled(1)
+    assert site.spool.sound(image.digest)
+
+
 def test_a_fault_of_ours_on_one_file_is_told_and_delays_no_other(site, picture, monkeypatch) -> None:
     real = taking.ended
 

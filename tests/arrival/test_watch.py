@@ -206,30 +206,10 @@ def test_no_more_watches_means_polling(site, picture, monkeypatch) -> None:
     site.wait_settled(1)
 
 
-def test_an_image_in_a_profile_that_takes_every_name_is_not_the_probe(site) -> None:
-    taken = []
-
-    class Everything:
-        settle, give_up = site.profile.settle, site.profile.give_up
-        done = None
-
-        def takes(self, name: str) -> bool:
-            taken.append(name)
-            return True
-
-        sidecar_wait = 0.0
-
-        def done_name(self, _: str) -> None:
-            return None
-
-        def unpacks(self, _: str) -> bool:
-            return False
-
-        def companions_of(self, _: str) -> tuple[str, ...]:
-            return ()
-
-    site.profile = Everything()
-    watched(site)
+def test_where_the_profile_takes_every_name_no_probe_is_made(site) -> None:
+    site.profile = replace(site.profile, files=replace(site.profile.files, take=("*",), skip=()))
+    lookout = watched(site)
+    assert lookout._supervision.mode.way is Way.UNPROVEN
     site.drop("anything", b"text")
     site.wait_settled(1)
     assert [image.name for image in site.images()] == ["anything"]
