@@ -22,6 +22,7 @@ OURS: Final = "irisdrop"
 FILE: Final = "irisdrop.log"
 BYTES: Final = 5 << 20  # of one file
 FILES: Final = 6  # so 30 MiB in all: about 150,000 transitions
+SAME: Final = 5  # times a minute
 LONGEST: Final = 2000  # characters of one text
 PRIORITY: Final = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}  # sd-daemon(3)
 
@@ -38,6 +39,26 @@ def told(record: logging.LogRecord) -> dict[str, Any]:
     if record.exc_info and record.exc_info[1] is not None:
         line["fault"] = place(record.exc_info[1])
     return line
+
+
+class Repeats(logging.Filter):
+    """Lets the same warning through `SAME` times a minute, so that what fails in a circle leaves room for what it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = 0.0
+        self._said: dict[tuple[str, int, str], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is written; a warning or an error only so often."""
+        if record.levelno < logging.WARNING:
+            return True
+        if record.created - self._since > 60 or record.created < self._since:
+            self._since, self._said = record.created, {}
+        what = (record.name, record.lineno, f"{record.getMessage()} {getattr(record, 'fields', '')}")
+        count = self._said.get(what, 0) + 1
+        self._said[what] = count
+        return count <= SAME
 
 
 class Structured(logging.Formatter):
@@ -88,6 +109,7 @@ def open_log(state: Path, *, verbose: bool = False) -> None:
     file = RotatingFileHandler(folder / FILE, maxBytes=BYTES, backupCount=FILES - 1, encoding="utf-8", delay=True)
     file.setFormatter(Structured())
     file.setLevel(logging.INFO)
+    file.addFilter(Repeats())
     journald = by_journald()
     console = logging.StreamHandler()
     console.setFormatter(Readable(journald))
