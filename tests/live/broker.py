@@ -38,7 +38,7 @@ class Broker(MessagingHandler):  # type: ignore[misc]
         super().__init__(auto_accept=False, auto_settle=False, prefetch=100)
         self.url = f"127.0.0.1:{port}"
         self.queues: dict[str, Queue] = {}
-        self.replies: dict[str, Any] = {}
+        self.replies: list[Any] = []
         self.locked: dict[Any, tuple[str, Message]] = {}
 
     def on_start(self, event: Any) -> None:
@@ -53,7 +53,7 @@ class Broker(MessagingHandler):  # type: ignore[misc]
         if link.is_sender:
             address = _address(link.remote_source.address)
             if "$" in address:
-                self.replies[address] = link
+                self.replies.append(link)
             else:
                 self._queue(address).listeners.append(link)
 
@@ -96,8 +96,8 @@ class Broker(MessagingHandler):  # type: ignore[misc]
     def _answer(self, address: str, event: Any) -> None:
         wrong = "wrong" in str(event.message.body)
         properties = {"status-code": 401 if wrong else 202, "status-description": "no" if wrong else "OK"}
-        link = self.replies.get(address)
-        if link is not None:
+        mine = [link for link in self.replies if link.connection == event.connection]
+        for link in [link for link in mine if _address(link.remote_source.address) == address][-1:]:
             link.send(Message(correlation_id=event.message.id, properties=properties)).settle()
             if wrong:
                 link.condition = Condition("amqp:unauthorized-access", "no")
@@ -127,6 +127,7 @@ class Broker(MessagingHandler):  # type: ignore[misc]
             queue.messages.appendleft(message)
 
     def _forget(self, gone: Any) -> None:
+        self.replies = [link for link in self.replies if not gone(link)]
         for queue in self.queues.values():
             queue.listeners = [link for link in queue.listeners if not gone(link)]
         for delivery, (address, message) in list(self.locked.items()):
