@@ -123,7 +123,10 @@ class Camera:
         self.busy.add(before.path)
         self._end(before)
         if self.rng.random() < 0.5:
+            times = before.path.stat()
             before.path.write_bytes(content)
+            if self.rng.random() < 0.5:  # by a program that copies times too, or on a clock of two seconds
+                os.utime(before.path, ns=(times.st_atime_ns, times.st_mtime_ns))
             self._complete(before.path, content)
         else:
             yield from self._pieces(before.path, content, lambda: 0.0, "r+b")

@@ -28,18 +28,19 @@ def acknowledge_before_commit() -> None:
 
 
 def trust_mtime() -> None:
-    """What was not written to for a moment counts as complete, and its end is not looked for."""
-    from irisdrop.arrival import lookout, take
-    from irisdrop.arrival.settling import Verdict
+    """A file with the time that is known is the file that is known."""
+    from irisdrop.arrival import lookout, scan, take
+    from irisdrop.record.known import Fingerprint, Remembered
 
-    def verdict(pending: Any, *_: object) -> Verdict:
-        return Verdict.READY if pending.fingerprint.size else Verdict.WAIT
+    def fingerprint(status: os.stat_result) -> Fingerprint:
+        return Fingerprint(1, status.st_mtime_ns, 1, 1)
 
-    def ended(*_: object) -> bool:
-        return True
+    def unchanged(status: os.stat_result, remembered: Remembered) -> bool:
+        return status.st_mtime_ns == remembered[1]
 
-    lookout.verdict = verdict  # type: ignore[assignment]
-    take.ended = ended  # type: ignore[assignment]
+    for module in (lookout, scan, take):
+        module.fingerprint = fingerprint  # type: ignore[attr-defined]
+    scan.unchanged = unchanged  # type: ignore[attr-defined]
 
 
 def skip_fsync() -> None:
@@ -77,12 +78,12 @@ def commit_without_fsync() -> None:
 
 def send_without_asking() -> None:
     """After a crash, what may have been sent is sent again, and nobody asks."""
-    from irisdrop.outcome.deliver import Courier
+    from irisdrop.platforms.http import HttpPlatform
 
-    def nothing(_: Courier) -> None:
+    def nothing(*_: object) -> None:
         """Not asked."""
 
-    Courier.resume = nothing  # type: ignore[method-assign]
+    HttpPlatform.find = nothing  # type: ignore[method-assign]
 
 
 BUGS: Final[dict[str, Callable[[], None]]] = {
