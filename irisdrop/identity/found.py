@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+LONGEST: Final = 2048  # characters of a text that a pattern looks into
+
+
+class TooLong(ValueError):
+    """A text that is longer than any that names a patient: told as what it is, never as "no keys"."""
 
 
 class Found(NamedTuple):
@@ -26,5 +32,7 @@ def through(target: str | FullMatch, text: str, source: str) -> Iterator[Found]:
     if isinstance(target, str):
         yield Found(target, text, source)
         return
+    if len(text) > LONGEST:
+        raise TooLong(f"a text of {source.partition(':')[0]} is longer than {LONGEST} characters")
     for key, value in (target.fullmatch(text) or {}).items():
         yield Found(key, value, source)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from irisdrop.identity.clean import reading
 from irisdrop.identity.contents import Contents, Wanted, WantedSidecar
 from irisdrop.identity.extractors import EXTRACTORS
+from irisdrop.identity.found import TooLong
 from irisdrop.identity.sandbox import ParserFailed, Parsers
 from irisdrop.profiles.profile import companion
 from irisdrop.vocabulary.images import Reading, split_name
@@ -111,6 +112,8 @@ def readings(profile: DeviceProfile, name: str, contents: Contents) -> Identifie
             for one in EXTRACTORS[rule.kind].extract(rule, name, contents):
                 if read := reading(one, profile.clean.get(one.key, ())):
                     found.append(read)
+        except TooLong as long:
+            return Refusal(Code.UNREADABLE, str(long))
         except Exception as error:  # noqa: BLE001 - told as what it is: a rule that fails has not said "no keys"
             return Refusal(
                 Code.PROFILE_FAULT, f"the rule {rule.kind} of line {rule.line} failed ({type(error).__name__})"

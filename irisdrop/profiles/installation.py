@@ -320,6 +320,13 @@ def check_folders(found: Document, config: Config) -> None:
     places: list[tuple[str, Location, Path]] = [("state", ("state",), config.state)]
     for index, camera in enumerate(config.cameras):
         places.append((f"the folder of `{camera.name}`", ("cameras", index, "folder"), camera.folder))
+    if config.platform is not None:
+        # What is delivered, or kept for others, must not come in again as an export.
+        places += [
+            (f"`{name}` of the platform", ("platform", name), value)
+            for name, value in config.platform.options.items()
+            if name in ("path", "events_keep") and isinstance(value, Path)
+        ]
     targets: list[tuple[str, Location, Path]] = [
         (f"the `move` target of `{camera.name}`", ("cameras", index, "after", "move"), camera.after.move)
         for index, camera in enumerate(config.cameras)

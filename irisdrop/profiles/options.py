@@ -85,7 +85,6 @@ WORKLIST_OPTIONS: Final[dict[str, Options]] = {
         "back": Option("seconds", default=86400.0),
         "ahead": Option("seconds", default=86400.0),
         "encoding": Option("encoding"),
-        "wait": Option("seconds", default=30.0),
     },
     "orders": {"path": Option("path", required=True)},
     "fhir": {

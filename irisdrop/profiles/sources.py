@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from irisdrop.profiles import quantities
 from irisdrop.profiles.elements import check_dicom, check_exif
-from irisdrop.profiles.patterns import LONGEST, Pattern, Unusable, compiled, groups
+from irisdrop.profiles.patterns import LONGEST, MOST, Pattern, Unusable, compiled, groups
 from irisdrop.profiles.places import Document, Location, Place
 from irisdrop.profiles.profile import DicomRule, ExifRule, FilenameRule, FolderRule, Rule, SidecarRule
 from irisdrop.profiles.written import near_key
@@ -30,10 +30,25 @@ def rules_of(found: Document, written: list[Any]) -> tuple[Rule, ...]:
         found_here = [rule_of(found, ("read", index, kind), kind, one[kind]) for kind in kinds]
         if len(kinds) == 1:
             rules.extend(rule for rule in found_here if rule is not None)
-        elif len(one) == len(kinds):
+        elif len(one) == len(kinds):  # none, or several
             place = found.at(("read", index, *kinds[-1:]), key=True)
             found.fault("WRONG_SHAPE", place, "a rule has one source", f"one of {', '.join(KINDS)}; a `- ` for each")
+    check_count(found, rules)
     return tuple(rules)
+
+
+def check_count(found: Document, rules: list[Rule]) -> None:
+    """Not more patterns than can be tried on any file in less than a second."""
+    count = sum(1 if isinstance(rule, FilenameRule | FolderRule) else patterns_in(rule) for rule in rules)
+    if count > MOST:
+        place = found.at(("read",), key=True)
+        found.fault("PATTERN", place, f"there are {count} patterns in this profile", f"at most {MOST}")
+
+
+def patterns_in(rule: ExifRule | DicomRule | SidecarRule) -> int:
+    """How many places of a rule have a pattern in place of a key."""
+    places = rule.places if isinstance(rule, SidecarRule) else rule.tags
+    return sum(isinstance(target, Pattern) for target in places.values())
 
 
 def rule_of(found: Document, location: Location, kind: str, written: Any) -> Rule | None:
@@ -89,6 +104,12 @@ def target_of(found: Document, location: Location, text: str) -> str | Pattern |
 def pattern_of(found: Document, location: Location, source: str) -> Pattern | None:
     """A pattern that RE2 runs and whose groups are keys; None, and faults noted, for any other."""
     before = len(found.faults)
+    if source.endswith(("'", '"')) and not found.at(location).style:
+        place = found.within(location, len(source) - 1, source[-1])
+        found.fault(
+            "PATTERN", place, "a quote is closed here that was not opened", "the whole pattern in 'single quotes'"
+        )
+        return None
     found.claimed.update(near_key(group.name) or group.name for group in groups(source) if group.name)
     if len(source) > LONGEST:
         found.fault("PATTERN", found.at(location), f"the pattern is longer than {LONGEST} characters", "a shorter one")
