@@ -166,7 +166,7 @@ class IrisPlatform:
     def _send(self, parcel: Parcel, file: Path, form: Form) -> Answer:
         with file.open("rb") as opened:
             sent = hashlib.file_digest(opened, "sha256").hexdigest()
-        reference = local_id(self._organization.client, sent, parcel)
+        reference = local_id(self._organization.client, parcel, self._tag)
         name = f"{self._organization.prefix}{reference}{form.ending}"
         wrong = self._container.put(Blob(name, file, file.stat().st_size, sent, form.type))
         if wrong is not None:
@@ -199,9 +199,15 @@ class IrisPlatform:
         return None
 
 
-def local_id(client: str, sent: str, parcel: Parcel) -> str:
-    """The image's name for the platform: unique, without PHI, and the same at a retry."""
-    return str(uuid.uuid5(NAMESPACE, chr(31).join((client, sent, parcel.entry, parcel.eye))))
+def local_id(client: str, parcel: Parcel, tag: Tag | None) -> str:
+    """The image's name for the platform: unique, without PHI, and the same at a retry, even of a rebuilt journal.
+
+    Of the export's digest and not of what left: a DICOM file says when it was given to its order, which a rebuilt
+    journal no longer knows.
+    """
+    patient = dict(parcel.keys).get("PatientID", "")
+    stamp = () if tag is None else (f"{tag.number:04x}", patient)
+    return str(uuid.uuid5(NAMESPACE, chr(31).join((client, parcel.digest, parcel.entry, parcel.eye, *stamp))))
 
 
 def announced(

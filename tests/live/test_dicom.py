@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,58 @@ def test_several_images_share_one_association(
         assert isinstance(ours.deliver(parcel(jpeg(shade=shade))), Confirmed)
         assert len(ours._lines._idle) == 1
     ours.close()
+
+
+def test_several_at_once_each_have_a_line(
+    orthanc: Any, maker: Maker, parcel: Parcels, jpeg: Callable[..., bytes]
+) -> None:
+    ours = DimsePlatform(orthanc.peer(), maker)
+    parcels = [parcel(jpeg(shade=shade)) for shade in range(60, 84)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ours.deliver, parcels))
+    assert all(isinstance(answer, Confirmed) for answer in answers)
+    assert len({answer.receipt.id for answer in answers}) == len(parcels)  # type: ignore[union-attr]
+    assert 1 <= len(ours._lines._idle) <= 4
+    ours.close()
+
+
+def test_by_tls_the_server_must_be_who_it_says(
+    tmp_path: Path, maker: Maker, parcel: Parcels, jpeg: Callable[..., bytes], free_port: Callable[[], int]
+) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem"),
+            *("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "in").mkdir()
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            *("storescp", "-aet", "STORESCP", "+xa", "-od", str(tmp_path / "in"), "-ic"),
+            *("+tls", str(tmp_path / "key.pem"), str(tmp_path / "cert.pem"), str(port)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    peer = Peer("127.0.0.1", port, "STORESCP", "IRISDROP", tls=True, ca=tmp_path / "cert.pem")
+    try:
+        trusting = DimsePlatform(peer, maker, query=False)
+        pause, answer = threading.Event(), trusting.deliver(parcel(jpeg()))
+        while isinstance(answer, Postponed) and server.poll() is None and not pause.wait(0.2):
+            answer = trusting.deliver(parcel(jpeg()))
+        trusting.close()
+        assert isinstance(answer, Uploaded)
+        strict = DimsePlatform(replace(peer, ca=None), maker, query=False)
+        assert isinstance(strict.deliver(parcel(jpeg(shade=91))), Postponed)
+        strict.close()
+    finally:
+        server.terminate()
+        server.wait(10)
+    assert len(list((tmp_path / "in").iterdir())) == 1
 
 
 def test_a_server_that_cant_be_asked_leaves_the_image_uploaded(

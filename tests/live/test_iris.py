@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -83,6 +84,15 @@ def test_another_order_or_eye_is_another_blob(storage: Any, iris: Any, parcel: P
     for about in ({}, {"entry": "E2"}, {"eye": "L"}, {"keys": (("PatientID", "000816"),)}):
         assert isinstance(platform.deliver(parcel(jpeg(), **about)), Uploaded)
     assert len(blobs(storage)) == 4
+
+
+def test_a_rebuilt_journal_finds_what_the_old_one_sent(
+    storage: Any, iris: Any, parcel: Parcels, dicom: Callable[..., bytes]
+) -> None:
+    raw = dicom(PatientID="999")
+    for decided in (datetime(2025, 1, 14, 15, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC)):
+        assert isinstance(iris().deliver(parcel(raw, decided=decided)), Uploaded)
+    assert len(blobs(storage)) == 1
 
 
 def test_dicom_carries_its_patient_and_keeps_what_stood_there(
