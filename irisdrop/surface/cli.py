@@ -57,6 +57,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
+        import logging
+
+        logging.lastResort = None  # what nobody logs is not printed either: a library's words may hold a name
         module = import_module(f"irisdrop.surface.commands.{COMMANDS[name][0]}")
         command: click.Command = getattr(module, name)
         return command
