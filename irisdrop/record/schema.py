@@ -160,6 +160,7 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
         -- The page asks for the newest of a camera and of the day among all that ever came.
         CREATE INDEX images_by_arrival ON images (arrived);
         CREATE INDEX images_by_camera ON images (camera, arrived);
+        CREATE INDEX images_by_camera_state ON images (camera, state);
         CREATE INDEX entries_completed ON entries (start) WHERE standing = 'completed';
         """,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,12 +43,14 @@ LONGEST_REASON: Final = 300
 class Said:
     """The fields of a form; a field that was sent twice keeps both."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, *, strip: bool = True) -> None:
+        self._strip = strip
         self._fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=4000)
 
     def one(self, name: str) -> str:
         """The last value of a field."""
-        return self._fields.get(name, [""])[-1].strip()
+        found = self._fields.get(name, [""])[-1]
+        return found.strip() if self._strip else found
 
     def number(self, name: str) -> int | None:
         """A field that is a number."""
@@ -116,7 +119,9 @@ class Page:
             Route("/images/{number:int}", self.image, methods=get),
             Route("/images/{number:int}/recall", self.recall, methods=post),
             Route("/profiles", self.profiles, methods=get),
+            Route("/profiles/replay", self.replay, methods=post),
             Route("/state", self.state, methods=get),
+            Route("/bundle", self.bundle, methods=post),
             Route("/pause", self.pause, methods=post),
             Route("/resume", self.resume, methods=post),
             Route("/person", self.person, methods=post),
@@ -209,6 +214,22 @@ class Page:
 
     def profiles(self, request: Request) -> Response:
         return self._html(request, "profiles.html", section="profiles", **views.profiles(self.office))
+
+    async def replay(self, request: Request) -> Response:
+        """What an edited profile would change; nothing is written."""
+        said = Said(await request.body(), strip=False)
+        camera, text = said.one("camera"), said.one("text").replace("\r\n", "\n")
+        try:
+            tried = views.Tried(camera, text, found=await _apart(self.office.replay, camera, text))
+        except Foreseen as failure:
+            tried = views.Tried(camera, text, faults=failure.message)
+        return self._html(request, "profiles.html", section="profiles", **views.profiles(self.office, tried))
+
+    async def bundle(self, request: Request) -> Response:  # noqa: ARG002
+        """The support bundle, made in a folder of its own that is gone when it was read."""
+        content = await _apart(_bundle, self.office.config.path)
+        headers = {"Content-Disposition": 'attachment; filename="irisdrop-bundle.zip"'}
+        return Response(content, media_type="application/zip", headers=headers)
 
     def state(self, request: Request) -> Response:
         return self._html(request, "health.html", section="health", **views.health(self.office))
@@ -372,8 +393,8 @@ class Page:
         self.office.pause(request.scope["session_of"].person)
         return _see("/state")
 
-    def resume(self, request: Request) -> Response:  # noqa: ARG002
-        self.office.resume()
+    def resume(self, request: Request) -> Response:
+        self.office.resume(request.scope["session_of"].person)
         return _see("/state")
 
     async def person(self, request: Request) -> Response:
@@ -411,6 +432,9 @@ class Page:
         word = self.keeper.enter(request.query_params.get("code", ""))
         if word is None:
             return self._html(request, "locked.html", 403, title=words.say("code_used"), text=words.say("locked_more"))
+        session = self.keeper.session(word, "page")
+        if session is not None:
+            self.office.entered(session.person)
         where = "/quarantine" if request.query_params.get("to") == "quarantine" else "/"
         answer = _see(where)
         answer.set_cookie(COOKIE, word, httponly=True, samesite="strict", path="/")
@@ -434,8 +458,8 @@ class Page:
         self.office.pause(request.scope["session_of"].person)
         return JSONResponse({"paused": True})
 
-    def tray_resume(self, request: Request) -> Response:  # noqa: ARG002
-        self.office.resume()
+    def tray_resume(self, request: Request) -> Response:
+        self.office.resume(request.scope["session_of"].person)
         return JSONResponse({"paused": False})
 
     def health(self, request: Request) -> Response:  # noqa: ARG002
@@ -453,6 +477,15 @@ class Page:
             return self.office.journal.get(number)
         except (KeyError, OverflowError):
             return None
+
+
+def _bundle(config: Path) -> bytes:
+    from irisdrop.surface.support import written
+
+    with tempfile.TemporaryDirectory(prefix="irisdrop-bundle-") as folder:
+        file = Path(folder) / "bundle.zip"
+        written(config, file)
+        return file.read_bytes()
 
 
 def _code(text: str) -> Markup:

@@ -11,27 +11,34 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from irisdrop.desk import objections_of, open_desk
+from irisdrop.explain import prove
+from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.contradictions import Objection
 from irisdrop.matching.suggestions import Suggestion
+from irisdrop.outcome.quarantine import Quarantine
 from irisdrop.profiles.config import Config
-from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.profiles.profile import DeviceProfile, parse_profile
 from irisdrop.record.attempts import Attempts
+from irisdrop.record.audit import Kind
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import PAUSED, Journal, StaleImage
 from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Changes, Overview
 from irisdrop.record.spool import Spool
 from irisdrop.recovery import JOURNAL
+from irisdrop.replay import Replay, Replayed
 from irisdrop.suggest import suggested
 from irisdrop.surface.page.exams import Exam, exams_of, eye_of
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import Condition, Severity
+from irisdrop.vocabulary.faults import FaultyFile, Foreseen
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
 
 ON_THE_WAY: Final = (State.SEEN, State.SETTLED, State.IDENTIFIED, State.MATCHED, State.UPLOADED)
+EDITED: Final = "the edited profile"
 SILENT: Final = timedelta(minutes=45)  # no image although somebody is due: worth a look at the camera
 MOST: Final = 20_000  # quarantined images that are looked at
 
@@ -57,14 +64,15 @@ class Office:
 
     def __init__(
         self,
-        config: Config,
+        configured: Callable[[], Config],
         clock: Clock,
         spool: Spool,
         profiles: Callable[[], Mapping[str, DeviceProfile]],
         wake: Callable[[], None] = lambda: None,
         sync: Callable[[], None] | None = None,
     ) -> None:
-        self.config = config
+        self._configured = configured
+        config = configured()
         self.clock = clock
         self.spool = spool
         self.profiles = profiles
@@ -76,15 +84,27 @@ class Office:
         self.orders = Orders(database, clock, config.worklist.stale)
         self.conditions = Conditions(database, clock)
         self.attempts = Attempts(self.journal, clock)
-        self.desk = open_desk(config, self.journal, self.orders, spool, clock, lambda name: self.profiles().get(name))
         self._changes = Changes(config.state / JOURNAL, clock)
         self._lock = threading.Lock()
+        self._replaying = threading.Lock()
         self._quarantine: tuple[int, list[Exam]] = (-1, [])
 
     def close(self) -> None:
         """Close our connections."""
         self.journal.close()
         self._changes.close()
+
+    @property
+    def config(self) -> Config:
+        """The configuration as it is now: it may be edited while we run."""
+        return self._configured()
+
+    @property
+    def desk(self) -> Quarantine:
+        """Where a person's decisions are made."""
+        return open_desk(
+            self.config, self.journal, self.orders, self.spool, self.clock, lambda name: self.profiles().get(name)
+        )
 
     # ------------------------------------------------------------------ looking
 
@@ -204,14 +224,41 @@ class Office:
 
     def pause(self, by: str) -> None:
         """Send nothing until somebody resumes; images are still taken."""
-        self.journal.set_meta(PAUSED, by)
-        self.conditions.raise_("PAUSED", "delivery")
+        with self.journal.transaction():
+            self.journal.set_meta(PAUSED, by)
+            self.conditions.raise_("PAUSED", "delivery")
+            self._audit(by, "delivery paused")
 
-    def resume(self) -> None:
+    def resume(self, by: str) -> None:
         """Send again."""
-        self.journal.set_meta(PAUSED, "")
-        self.conditions.clear("PAUSED", "delivery")
+        with self.journal.transaction():
+            self.journal.set_meta(PAUSED, "")
+            self.conditions.clear("PAUSED", "delivery")
+            self._audit(by, "delivery resumed")
         self.wake()
+
+    def entered(self, by: str) -> None:
+        """Note who opened the page."""
+        self._audit(by, "the local page was opened")
+
+    def _audit(self, by: str, detail: str) -> None:
+        self.journal.audit.write(Kind.APPLICATION, "E", by, detail=detail)
+
+    # ------------------------------------------------------------------ trying
+
+    def replay(self, camera: str, text: str) -> Replayed:
+        """Which past decisions an edited profile would change; nothing is written. Raises FaultyFile, Foreseen."""
+        profile = parse_profile(text, EDITED)
+        faults = tuple(prove(profile))
+        if faults:
+            raise FaultyFile(faults)
+        if not self._replaying.acquire(blocking=False):
+            raise Foreseen("REPLAYING", "Another edited profile is being tried just now.", "a moment later.")
+        try:
+            with Parsers() as parsers:
+                return Replay(profile, self.config, self.journal, self.orders, self.spool, parsers).run([camera])
+        finally:
+            self._replaying.release()
 
     def check(self, seen: Seen) -> None:
         """A page that shows what is no more can't act; raises StaleImage."""

@@ -148,4 +148,4 @@ def office_of(agent: Agent) -> Office:
             lookout.wake()
 
     spool: Spool = agent.spool
-    return Office(agent.config, agent.clock, spool, lambda: agent.profiles, wake, agent.sync_asked.set)
+    return Office(lambda: agent.config, agent.clock, spool, lambda: agent.profiles, wake, agent.sync_asked.set)

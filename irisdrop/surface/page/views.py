@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from irisdrop import __version__
+from irisdrop.replay import Replayed
 from irisdrop.surface.page import shown, words
 from irisdrop.surface.page.exams import Exam, exams_of, eye_of, moment_of, says_hour
 from irisdrop.surface.page.office import Office, Seen
@@ -22,6 +23,7 @@ from irisdrop.vocabulary.states import State
 LISTED: Final = 60  # exams that a list shows at once; the next ones come when the list is scrolled to its end
 TODAY_MOST: Final = 400  # images of today that are looked at
 TODAY_SHOWN: Final = 60  # exams of today that are shown
+CHANGES_SHOWN: Final = 200  # decisions that an edited profile would change
 STRIP: Final = 24  # images or frames in a strip
 PLOT: Final = (24, 28, 120)  # bars, width of one, height of the plot
 
@@ -505,7 +507,7 @@ def _looked_at(office: Office, item: dict[str, Any]) -> dict[str, str]:
 # ---------------------------------------------------------------------- profiles and health
 
 
-def profiles(office: Office) -> dict[str, Any]:
+def profiles(office: Office, tried: Tried | None = None) -> dict[str, Any]:
     """The profile of every camera, whether it is sound, and what it reads."""
     faults = {c.subject: c for c in office.conditions.active() if c.code in ("PROFILE_FAULTY", "CONFIG_FAULTY")}
     loaded = office.profiles()
@@ -520,12 +522,38 @@ def profiles(office: Office) -> dict[str, Any]:
                 "digest": profile.digest[:12],
                 "fault": fault.detail if (fault := faults.get(camera.name) or faults.get(profile.name)) else "",
                 "faulty": camera.name in faults or profile.name in faults,
-                "text": profile.text,
-                "replay": words.say("replay_none", name=profile.name),
+                "text": tried.text if (mine := tried is not None and tried.camera == camera.name) else profile.text,
+                "tried": mine,
+                "wrong": tried.faults if tried is not None and mine else "",
+                "replayed": replayed(tried.found) if tried is not None and mine and tried.found else None,
             }
             for camera in office.config.cameras
             if (profile := loaded.get(camera.name)) is not None
         ]
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An edited profile that was tried: its faults, or what it would change."""
+
+    camera: str
+    text: str
+    faults: str = ""
+    found: Replayed | None = None
+
+
+def replayed(found: Replayed) -> dict[str, Any]:
+    """What an edited profile would change, the dangerous first."""
+    changed = sorted(found.changed, key=lambda one: (one not in found.dangerous, one.image))
+    return {
+        "sentence": words.say("replay_found", n=words.images(found.looked_at), changed=len(found.changed))
+        + (" " + words.say("replay_unreadable", n=words.images(found.unreadable)) if found.unreadable else ""),
+        "dangerous": words.say("replay_dangerous", n=words.images(len(found.dangerous))) if found.dangerous else "",
+        "changed": [
+            {"id": one.image, "change": str(one.change), "bad": one in found.dangerous, "reason": one.reason or ""}
+            for one in changed[:CHANGES_SHOWN]
+        ],
     }
 
 

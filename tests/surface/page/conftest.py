@@ -60,7 +60,7 @@ class Clinic:
         profiles = load_profiles(self.config)
         self.woken: list[str] = []
         self.office = Office(
-            self.config, self.clock, self.spool, lambda: profiles, wake=lambda: self.woken.append("woken")
+            lambda: self.config, self.clock, self.spool, lambda: profiles, wake=lambda: self.woken.append("woken")
         )
         self.page = LocalPage(self.office, 0)
 

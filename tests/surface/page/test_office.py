@@ -89,7 +89,7 @@ def test_a_pause_lasts_until_somebody_resumes_and_says_who_paused(clinic: Any) -
     clinic.office.pause("anna")
     assert clinic.office.standing().paused_by == "anna"
     assert [condition.code for condition in clinic.office.conditions.active()] == ["PAUSED"]
-    clinic.office.resume()
+    clinic.office.resume("anna")
     assert not clinic.office.standing().paused_by and not clinic.office.conditions.active()
 
 

@@ -146,6 +146,41 @@ def test_a_delivered_image_is_called_back_with_a_reason(clinic: Any, opened: Any
     assert clinic.journal.get(image.id).state is State.QUARANTINED
 
 
+def test_an_edited_profile_is_tried_on_the_past_before_it_goes_live(clinic: Any, opened: Any) -> None:
+    clinic.order("00815", "Muster^Anna")
+    clinic.refused("00815", "R", name="20260302_00815_R_001.JPG")
+    tab = opened("/profiles")
+    tab.get_by_text("Try an edited version").first.click()
+    text = tab.get_by_label("The profile, edited").first
+    text.fill(text.input_value().replace("title:", "tilte:"))
+    tab.get_by_role("button", name="Show what it would change").first.click()
+    expect(tab.locator(".fault")).to_contain_text("did you mean: title")
+    text = tab.get_by_label("The profile, edited").first
+    text.fill(text.input_value().replace("tilte:", "title:"))
+    tab.get_by_role("button", name="Show what it would change").first.click()
+    expect(tab.get_by_text("1 image decided again")).to_be_visible()
+    assert clinic.office.profiles()["room-2"].title == "Topcon TRC-NW400"
+
+
+def test_the_support_bundle_is_downloaded_and_names_nobody(busy: Any, opened: Any) -> None:
+    import zipfile
+
+    tab = opened("/state")
+    with tab.expect_download() as downloading:
+        tab.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(downloading.value.path()) as bundle:
+        whole = b"".join(bundle.read(name) for name in bundle.namelist())
+    assert whole and not [name for name in (b"Muster", b"4711", b"00815") if name in whole]
+    assert busy.journal.get(1) is not None
+
+
+def test_who_opened_the_page_and_who_paused_is_in_the_audit(busy: Any, opened: Any) -> None:
+    opened("/")
+    database = busy.journal.database
+    told = [tuple(row) for row in database.rows("SELECT who, detail FROM audit")]
+    assert ("anna", "the local page was opened") in told and ("anna", "delivery paused") in told
+
+
 def test_light_and_dark_can_be_chosen(opened: Any) -> None:
     tab = opened("/")
     for theme in ("light", "dark"):
