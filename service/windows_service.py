@@ -48,7 +48,9 @@ class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc,unused-ig
         try:
             self._run()
         except Foreseen as failure:
-            servicemanager.LogErrorMsg(f"irisdrop can't run: {failure.code}. `irisdrop check` and `irisdrop doctor` say more.")
+            servicemanager.LogErrorMsg(
+                f"irisdrop can't run: {failure.code}. `irisdrop check` and `irisdrop doctor` say more."
+            )
             os._exit(1)  # an orderly stop would not be recovered from
         except Exception as fault:  # noqa: BLE001 - the last place that can tell of it
             servicemanager.LogErrorMsg(f"irisdrop failed: {place(fault)}")

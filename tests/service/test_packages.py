@@ -21,10 +21,7 @@ def test_every_package_is_in_the_wheel() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     shipped = set(config["options"]["packages"].split())
-    there = {
-        ".".join(path.parent.relative_to(ROOT).parts)
-        for path in (ROOT / "irisdrop").rglob("__init__.py")
-    }
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "irisdrop").rglob("__init__.py")}
     assert there | {"irisdrop.rules", "irisdrop.service"} == shipped
 
 
