@@ -32,6 +32,7 @@ give_up: GIVE_UP
 read:
   - filename: '(?P<AcquisitionDate>\\d{8})_(?P<PatientID>[^_]+)_(?P<ImageLaterality>[RL])_(?P<InstanceNumber>\\d+)\\.jpg'
 match: [PatientID]
+within: WITHIN
 patience: 0s
 examples:
   - {file: 20250114_000001_R_001.jpg, gives: {PatientID: "000001", ImageLaterality: R}}
@@ -63,6 +64,7 @@ class Clinic:
     settle: str = "80ms"
     give_up: str = "1500ms"
     rescan: str = "1s"
+    within: str = "24h"
     after: str = "after: {leave: true}"
     more: str = ""
     state_folder: Path | None = None
@@ -85,6 +87,7 @@ class Clinic:
             folder.mkdir(parents=True, exist_ok=True)
         self.port, self.page = free_port(), free_port()
         profile = PROFILE.replace("SETTLE", self.settle).replace("GIVE_UP", self.give_up)
+        profile = profile.replace("WITHIN", self.within)
         (self.root / "camera.yaml").write_text(profile)
         (self.root / "orders.json").write_text(json.dumps(orders()))
         self.write_config()
