@@ -18,6 +18,7 @@ COLOURS: Final[dict[Face, str]] = {
     "broken": "#d0342c",
     "down": "#7b8794",
 }
+TILE: Final = "#22262b"
 MOST: Final = 99
 
 
@@ -39,6 +40,15 @@ def picture(face: Face, count: int = 0) -> Image.Image:
         pen.ellipse(box, fill=COLOURS[face])
     _mark(pen, face, count, side)
     return image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+
+
+def on_tile(icon: Image.Image) -> Image.Image:
+    """The icon on a dark tile: X11's tray knows no half transparent edges and shows noise in their place."""
+    from PIL import Image
+
+    tile = Image.new("RGBA", icon.size, TILE)
+    tile.alpha_composite(icon)
+    return tile.convert("RGB")
 
 
 def _mark(pen: ImageDraw.ImageDraw, face: Face, count: int, side: int) -> None:

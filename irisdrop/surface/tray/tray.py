@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from irisdrop import __version__
 from irisdrop.surface.page.words import say
-from irisdrop.surface.tray.icon import picture
+from irisdrop.surface.tray.icon import on_tile, picture
 from irisdrop.surface.tray.line import Line
-from irisdrop.surface.tray.look import DOWN, Look, notes
+from irisdrop.surface.tray.look import DOWN, Face, Look, notes
 from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
     import pystray
+    from PIL import Image
 
 EVERY: Final = 2.0  # seconds between looks
 
@@ -36,7 +37,8 @@ class Tray:
         """Show the icon until it is closed; needs a desktop with a tray."""
         import pystray
 
-        self._icon = pystray.Icon("irisdrop", picture("down"), DOWN.tooltip, self._menu(pystray))
+        self._icon = pystray.Icon("irisdrop", None, DOWN.tooltip, self._menu(pystray))
+        self._icon.icon = self._picture("down")
         self._icon.run(setup=self._begin)
 
     def stop(self) -> None:
@@ -58,12 +60,16 @@ class Tray:
         icon.visible = True
         threading.Thread(target=self._watch, name="tray", daemon=True).start()
 
+    def _picture(self, face: Face, count: int = 0) -> Image.Image:
+        drawn = picture(face, count)
+        return drawn if self._icon.HAS_MENU else on_tile(drawn)  # without a menu it is X11's own tray
+
     def _watch(self) -> None:
         while not self._stop.is_set():
             now = self._line.look()
             before, self._seen = self._seen, now
             if before is None or (now.face, now.exams) != (before.face, before.exams):
-                self._icon.icon = picture(now.face, now.exams)
+                self._icon.icon = self._picture(now.face, now.exams)
             if before is None or now.tooltip != before.tooltip:
                 self._icon.title = now.tooltip
             if now != before:
