@@ -18,7 +18,7 @@ def main() -> None:
     if "-c" in words:
         at = words.index("-c")
         sys.argv = ["-c", *words[at + 2 :]]
-        exec(compile(words[at + 1], "<child>", "exec"), {"__name__": "__main__"})  # noqa: S102 - our own code, see above
+        exec(compile(words[at + 1], "<child>", "exec"), {"__name__": "__main__"})
     elif words[:1] == ["-m"]:
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__")

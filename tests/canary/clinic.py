@@ -402,6 +402,7 @@ def everything(folder: Path, root: Path, parts: tuple[str, ...]) -> dict[str, st
             works += [pool.submit(failing_platform, folder, root, name) for name in ANSWERS]
         if "inside" in parts:
             works += [pool.submit(failing_inside, folder, root, name) for name in INSIDE]
+        works += [pool.submit(failing_inside, folder, root, name) for name in INSIDE if name in parts]
         if "commands" in parts:
             works += [pool.submit(failing_command, folder, root, name) for name in COMMANDS]
     told: dict[str, str] = {}

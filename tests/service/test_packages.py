@@ -45,7 +45,7 @@ def test_every_exposure_that_remains_has_its_reason() -> None:
         check=False,
     )
     remaining = re.findall(r"^✗ (\S+)", done.stdout, re.MULTILINE)
-    text = (SERVICE / "README.md").read_text("utf-8")
+    text = (SERVICE / "README.md").read_text("utf-8").replace("\\|", "|")  # a bar in a table is escaped
     assert remaining
     assert [name for name in remaining if f"`{name}`" not in text] == []
 

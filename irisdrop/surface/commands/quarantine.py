@@ -45,6 +45,7 @@ def show(config_path: Path | None, number: int, for_scripts: bool) -> None:
     """One image: what was read from where, why it was refused, and everything that happened to it."""
     with records(config_path) as opened:
         image = _image(opened, number)
+        _audit(opened, image)
         found = row(opened, image) | {
             "state": str(image.state),
             "detail": image.detail,
@@ -165,6 +166,14 @@ def _desk(opened: Records) -> Any:
 
     profiles = load_profiles(opened.config)
     return open_desk(opened.config, opened.journal, opened.orders, opened.spool, opened.clock, profiles.get)
+
+
+def _audit(opened: Records, image: ImageFile) -> None:
+    """That a person looked at an image is worth a record; that the list was printed names nobody in particular."""
+    from irisdrop.record.audit import Kind
+
+    who, entry = getpass.getuser(), image.entry
+    opened.journal.audit.write(Kind.ACCESS, "R", who, image=image.id, digest=image.digest, entry=entry, detail="show")
 
 
 def _image(opened: Records, number: int) -> ImageFile:
