@@ -157,7 +157,7 @@ def load(kind: str) -> None:
     __import__(f"irisdrop.platforms.{kind}")
     if kind != "folder":
         import pydicom.encaps
-        import pydicom.filewriter
+        import pydicom.filewriter  # noqa: F401
         import pynetdicom  # noqa: F401
 
 
