@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
 
 
 def ask(link: str, port: int, **headers: str) -> http.client.HTTPResponse:
@@ -87,3 +90,11 @@ def test_the_page_and_its_libraries_are_not_imported_by_other_commands() -> None
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3]
     )
     assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "jinja2"])
+def test_an_agent_runs_without_a_page_where_the_page_is_not_installed(missing: str, monkeypatch: Any) -> None:
+    from irisdrop.surface.commands.run import _page
+
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert isinstance(_page(None), nullcontext)  # type: ignore[arg-type]
