@@ -1,9 +1,9 @@
-"""The same kills, with a platform that people have: a folder, or Orthanc by STOW-RS or C-STORE.
+"""The same kills, with a platform that people have: a folder, Orthanc by STOW-RS or C-STORE, or Cloud Direct.
 
-    python tests/torture/elsewhere.py folder|dicomweb|dimse [--kills 300] [--seed 1]
+    python tests/torture/elsewhere.py folder|dicomweb|dimse|iris [--kills 300] [--seed 1]
 
-Orders come from a file, the platform is killed between the agent's lives too (Orthanc; a folder has no process), and
-what it has is read from itself: the bytes of each image, its order and its eye.
+Orders come from a file, the platform is killed between the agent's lives too (Orthanc; a folder has no
+process, and Azurite keeps its blobs in memory), and what it has is read from itself: the bytes of each image, its order and its eye.
 """
 
 from __future__ import annotations
@@ -32,7 +32,18 @@ from rig import nursery  # noqa: E402
 from rig.clinic import Clinic, entry_of, free_port, reachable  # noqa: E402
 from rig.nursery import Process, wait_until  # noqa: E402
 
-KINDS = ("folder", "dicomweb", "dimse")
+from irisdrop.platforms.iris import local_id  # noqa: E402
+from irisdrop.platforms.jpeg import segments  # noqa: E402
+from irisdrop.platforms.stamp import read, tag_of  # noqa: E402
+from irisdrop.vocabulary.deliveries import Parcel  # noqa: E402
+
+KINDS = ("folder", "dicomweb", "dimse", "iris")
+ACCOUNT = (
+    "devstoreaccount1",  # Azurite's, which everybody knows
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+)
+AZURITE = Path(__file__).parents[1] / "node_modules" / ".bin" / "azurite-blob"
+BROKER = Path(__file__).parents[1] / "live" / "broker.py"
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 TEMPLATE = "{AccessionNumber}_{ImageLaterality}_{digest}{ext}"
 
@@ -50,7 +61,7 @@ def spawn(arguments: list[str], log: Path) -> Process:
 
 
 class Forever:
-    """The process of a platform that has none."""
+    """The process of a platform that has none, or whose loss would be the loss of its memory."""
 
     def ended(self, seconds: float = 0.0) -> bool:  # noqa: ARG002
         return False
@@ -68,6 +79,7 @@ class Elsewhere(Clinic):
 
     def __post_init__(self) -> None:
         self.dicom = free_port()
+        self.servers: list[Process] = []
         super().__post_init__()
         (self.root / "out").mkdir(exist_ok=True)
         (self.data / "images").mkdir(exist_ok=True)
@@ -81,6 +93,11 @@ class Elsewhere(Clinic):
             "folder": f"{{kind: folder, path: {self.root / 'out'}, template: '{TEMPLATE}'}}",
             "dicomweb": f'{{kind: dicomweb, url: "http://127.0.0.1:{self.port}/dicom-web"}}',
             "dimse": f"{{kind: dimse, host: 127.0.0.1, port: {self.dicom}, called: ORTHANC}}",
+            "iris": (
+                "{kind: iris, organization: GUID, container: images, connection_string: {env: STORAGE}, stamp: "
+                "{exif: ImageDescription}, bus_connection_string: {env: BUS}, events: owner, events_queue: events, "
+                f"events_keep: {self.root / 'others'}}}"
+            ),
         }[self.kind]
         lines = {"platform:": f"platform: {written}"}
         lines["worklist:"] = f"worklist: {{from: json, path: {self.root / 'orders.json'}, every: 1s, stale: 15m}}"
@@ -90,6 +107,9 @@ class Elsewhere(Clinic):
         """Start it, and wait until it answers."""
         if self.kind == "folder":
             self.platform = Forever()  # type: ignore[assignment]
+        elif self.kind == "iris":
+            self._open_cloud()
+            self.platform = Forever()  # type: ignore[assignment]
         else:
             file = self.root / "orthanc.json"
             file.write_text(json.dumps(self._settings()))
@@ -98,6 +118,37 @@ class Elsewhere(Clinic):
             assert up, "Orthanc does not start"
         assert self.platform is not None
         return self.platform
+
+    def _open_cloud(self) -> None:
+        """Azurite, a broker, and who listens to the container."""
+        from azure.storage.blob import ContainerClient
+
+        self.env |= {
+            "STORAGE": f"AccountName={ACCOUNT[0]};AccountKey={ACCOUNT[1]};"
+            f"BlobEndpoint=http://127.0.0.1:{self.port}/{ACCOUNT[0]};",
+            "BUS": f"Endpoint=sb://127.0.0.1:{self.dicom};SharedAccessKeyName=k;SharedAccessKey=s;"
+            "UseDevelopmentEmulator=true;",
+        }
+        log, port = self.root / "cloud.log", str(self.port)
+        quiet = ("--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence", "--silent")
+        self.servers = [
+            spawn([str(AZURITE), "--blobHost", "127.0.0.1", "--blobPort", port, *quiet], log),
+            spawn([sys.executable, str(BROKER), str(self.dicom)], log),
+        ]
+        assert wait_until(lambda: reachable(self.port) and reachable(self.dicom), 60, 0.02), "no cloud"
+        self.container: Any = ContainerClient.from_connection_string(
+            self.env["STORAGE"], "images", api_version="2021-12-02"
+        )
+        self.container.create_container()
+        listener = str(Path(__file__).parent / "rig" / "listener.py")
+        words = [sys.executable, listener, self.env["STORAGE"], "images", self.env["BUS"], "events"]
+        self.servers.append(spawn(words, log))
+
+    def close(self) -> None:
+        """End every process."""
+        super().close()
+        for server in self.servers:
+            server.kill()
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -115,7 +166,25 @@ class Elsewhere(Clinic):
 
     def receipts(self) -> list[dict[str, Any]]:
         """What the platform has, in the words of the reference platform's receipts."""
-        return self._in_folder() if self.kind == "folder" else self._in_orthanc()
+        looks = {"folder": self._in_folder, "iris": self._in_container}
+        return looks.get(self.kind, self._in_orthanc)()
+
+    def _in_container(self) -> list[dict[str, Any]]:
+        for blob in self.container.list_blobs():
+            if blob.name not in self.seen:
+                self.seen[blob.name] = self._unstamped(blob.name, self.container.download_blob(blob.name).readall())
+        return list(self.seen.values())
+
+    def _unstamped(self, name: str, raw: bytes) -> dict[str, Any]:
+        """The export of a blob, which had no Exif before; its eye is in the blob's name alone."""
+        tag = tag_of("ImageDescription")
+        patient = str(read(raw, tag))
+        (exif,) = [one for one in segments(raw) if raw[one.content : one.content + 4] == b"Exif"]
+        picture = raw[: exif.begin] + raw[exif.end :]
+        digest = hashlib.sha256(picture).hexdigest()
+        keys = (("PatientID", patient),)
+        names = {local_id("GUID", Parcel("", digest, 0, entry_of(patient), eye, None, keys), tag): eye for eye in "RL"}
+        return self._receipt(picture, f"A-{patient}", names.get(name.removesuffix(".jpg"), "?"))
 
     def _in_folder(self) -> list[dict[str, Any]]:
         found = []
@@ -155,7 +224,11 @@ def load(kind: str) -> None:
     """Import what the agent needs for this platform, so that no child has to."""
     nursery.load()
     __import__(f"irisdrop.platforms.{kind}")
-    if kind != "folder":
+    if kind == "iris":
+        import irisdrop.platforms.iris_events
+        import irisdrop.platforms.messages
+        import irisdrop.platforms.service_bus  # noqa: F401
+    elif kind != "folder":
         import pydicom.encaps
         import pydicom.filewriter  # noqa: F401
         import pynetdicom  # noqa: F401

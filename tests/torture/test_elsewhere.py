@@ -1,0 +1,20 @@
+"""A short run of the kills with each kind of platform that people have."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("kind", ["folder", "dicomweb", "dimse", "iris"])
+def test_no_kill_loses_or_doubles_an_image_on_its_way_to(kind: str) -> None:
+    harness = str(Path(__file__).with_name("elsewhere.py"))
+    done = subprocess.run(
+        [sys.executable, harness, kind, "--kills", "15"], capture_output=True, text=True, timeout=220, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "15 kills" in done.stdout and "0 findings" in done.stdout
