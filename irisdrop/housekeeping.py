@@ -17,6 +17,7 @@ from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Overview
+from irisdrop.record.retention import Retention
 from irisdrop.record.spool import Spool
 from irisdrop.record.system import sync_folder
 from irisdrop.vocabulary.clock import Clock
@@ -35,6 +36,7 @@ class Housekeeping:
         self._journal = journal
         self._orders = Orders(journal.database, clock, config.worklist.stale)
         self._spool = spool
+        self._retention = Retention(journal.database)
         self._conditions = conditions
         self._clock = clock
 
@@ -44,6 +46,7 @@ class Housekeeping:
         self.tell_clocks()
         self.tell_series()
         self._clear_spool()
+        self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
         for camera in self._config.cameras:
             if not camera.after.leave:
                 self._after_delivery(camera)

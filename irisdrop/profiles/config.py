@@ -82,6 +82,13 @@ class Spool:
 
 
 @dataclass(frozen=True, slots=True)
+class Journal:
+    """What is remembered of each image: how long (seconds) attempts and the traces of decisions are kept."""
+
+    keep: float
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The local page."""
 
@@ -101,6 +108,7 @@ class Config:
     worklist: WorklistSettings
     cameras: tuple[CameraSettings, ...]
     spool: Spool
+    journal: Journal
     largest: int
     undo: float
     late: float

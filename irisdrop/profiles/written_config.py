@@ -89,6 +89,12 @@ class WrittenSpool(Written):
     limit: Size | None = Field(None, description="How much room it may take; default: what the disk has.")
 
 
+class WrittenJournal(Written):
+    """What is remembered of each image."""
+
+    keep: Duration = Field(63072000.0, description="How long attempts and decisions are kept; proof of delivery stays.")
+
+
 class WrittenPage(Written):
     """The local page."""
 
@@ -104,6 +110,7 @@ class WrittenConfig(Written):
     worklist: WrittenWorklist = Field(default_factory=WrittenWorklist, description="Where orders come from.")
     cameras: list[WrittenCamera] = Field(min_length=1, description="The cameras.")
     spool: WrittenSpool = WrittenSpool()
+    journal: WrittenJournal = WrittenJournal()
     largest: Size = Field(2 * 1024**3, description="Larger files go to quarantine.")
     undo: Duration = Field(15.0, description="How long an assignment by a person can be taken back.")
     late: Duration = Field(604800.0, description="How long a quarantined image may still find a late order.")

@@ -58,6 +58,7 @@ class Database:
             self._connection.row_factory = sqlite3.Row
             if new:
                 private_file(path)  # SQLite gives the files that it keeps beside it the same rights
+                self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a new file can take it
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -161,6 +162,12 @@ class Database:
         with self._lock, self._damage_told():
             found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
             return found
+
+    def give_back(self, pages: int) -> None:
+        """Give so many free pages back to the disk; nothing for a file that was begun without `auto_vacuum`."""
+        with self._lock:
+            # Not `execute`: that steps such a statement once, which gives back one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({int(pages)})")
 
     def fold(self) -> None:
         """Write what is committed from the WAL into the file itself; what another connection reads stays behind."""

@@ -184,4 +184,11 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
         ) STRICT;
         """,
     ),
+    (
+        "0005-retention",
+        """
+        ALTER TABLE images ADD COLUMN thinned INTEGER NOT NULL DEFAULT 0;   -- see record.retention
+        CREATE INDEX images_not_thinned ON images (changed) WHERE thinned = 0;
+        """,
+    ),
 )
