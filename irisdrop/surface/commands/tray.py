@@ -25,11 +25,13 @@ def tray(config_path: Path | None, by: str) -> None:
 
     icon = Tray(Line(config.state, config.page.port, by))
     why = why_no_tray()
-    if why is None:
-        icon.run()
-        return
-    click.echo(f"No icon: {why}. What it would say stands here; `irisdrop page` opens the page. Ctrl-C ends.", err=True)
     try:
-        icon.in_words(click.echo)
+        if why is not None:
+            click.echo(
+                f"No icon: {why}. What it would say stands here; `irisdrop page` opens the page. Ctrl-C ends.", err=True
+            )
+            # At sign-in we may be quicker than the desktop's own tray: it is taken as soon as it is there.
+            icon.in_words(click.echo, until=lambda: why_no_tray() is None)
+        icon.run()
     except KeyboardInterrupt:
         icon.stop()

@@ -47,14 +47,15 @@ class Tray:
         if self._icon is not None:
             self._icon.stop()
 
-    def in_words(self, tell: Callable[[str], None]) -> None:
-        """Where no icon can be shown: every change as a line of text."""
-        while not self._stop.is_set():
+    def in_words(self, tell: Callable[[str], None], until: Callable[[], bool] = lambda: False) -> None:
+        """Where no icon can be shown: every change as a line of text, until one can."""
+        while not self._stop.is_set() and not until():
             now = self._line.look()
             if self._seen is None or now.tooltip != self._seen.tooltip:
                 tell(now.tooltip)
             self._seen = now
             self._stop.wait(EVERY)
+        self._seen = None
 
     def _begin(self, icon: Any) -> None:
         icon.visible = True

@@ -98,6 +98,15 @@ def test_a_desktop_without_a_tray_is_told_in_words(site: Any, screen: dict[str, 
     assert tray.stdout.readline() == "irisdrop is not running\n"
 
 
+def test_a_tray_that_comes_later_than_we_is_taken_when_it_is_there(
+    site: Any, screen: dict[str, str], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    tray = site.start("tray", env=screen)
+    assert tray.stdout.readline() == "irisdrop is not running\n"
+    request.getfixturevalue("tray_host")
+    assert shows(screen, "down", tmp_path / "screen.png")
+
+
 def test_no_desktop_at_all_is_told_in_words(site: Any) -> None:
     tray = site.start("tray", env={"DISPLAY": ""})
     assert "there is no desktop here" in tray.stderr.readline()
