@@ -71,6 +71,7 @@ class Agent:
         self._stop = threading.Event()
         self.sync_asked = threading.Event()  # set by whoever does not want to wait for the next sync
         self._threads: list[threading.Thread] = []
+        self._ended: set[str] = set()  # stages that came to an end by themselves, and not by a fault
         self._closed = False
         self._begun = False
         self._join()
@@ -162,9 +163,10 @@ class Agent:
         self.housekeeping.turn()
 
     def alive(self) -> bool:
-        """Whether every stage runs and the journal answers; it hangs where the journal does."""
+        """Whether every stage runs, or ended because it has nothing to do, and the journal answers; it hangs where the
+        journal does."""
         self.journal.meta(CLEAN)
-        return all(thread.is_alive() for thread in self._threads)
+        return all(thread.is_alive() or thread.name in self._ended for thread in self._threads)
 
     def halt(self) -> None:
         """Stop the threads within five seconds; the records stay open to be looked at."""
@@ -235,6 +237,7 @@ class Agent:
         self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)
         self.parsers = Parsers()
         self._stop, self._threads = threading.Event(), []
+        self._ended.clear()
         self._join()
         self._begin()
         self._start_stages()
@@ -293,7 +296,13 @@ class Agent:
         return self.profiles[camera]
 
     def _start(self, name: str, work: Callable[[threading.Event], None]) -> None:
-        thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+        stop = self._stop
+
+        def worked() -> None:
+            work(stop)
+            self._ended.add(name)
+
+        thread = threading.Thread(target=worked, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
 

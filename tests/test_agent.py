@@ -199,3 +199,27 @@ def test_a_journal_that_is_damaged_while_it_runs_ends_the_agent_for_a_start_that
         running.join(30)
         assert [failure.code for failure in ended] == ["JOURNAL_DAMAGED"]
         assert agent.journal.meta("clean") == "no"
+
+
+def test_systemd_hears_that_it_lives_for_as_long_as_it_runs(config: Path, tmp_path: Path) -> None:
+    """A stage that had nothing to do and ended was taken for a dead one: systemd killed the agent every 90 seconds."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(30)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "irisdrop", "--config", str(config), "run"],
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"},
+            stderr=subprocess.PIPE,
+        )
+        heard = [systemd.recv(100) for _ in range(20)]
+        running.terminate()
+        while heard[-1] != b"STOPPING=1":
+            heard.append(systemd.recv(100))
+        assert running.wait(10) == 0
+        assert heard[0] == b"READY=1"
+        assert heard[1:-1] == [b"WATCHDOG=1"] * len(heard[1:-1])
+        assert running.stderr is not None
+        running.stderr.close()

@@ -21,7 +21,7 @@ def message(record: AuditRecord) -> str:
         EventOutcomeIndicator=str(record.outcome),
     )
     _code(event, "EventID", CODES[Kind(record.kind)], record.kind)
-    if record.kind == Kind.APPLICATION:
+    if record.kind == Kind.APPLICATION and record.detail.startswith(("start", "stop")):
         _code(event, "EventTypeCode", *(STOP if record.detail == "stop" else START))
     SubElement(root, "ActiveParticipant", UserID=record.who, UserIsRequestor="true")
     SubElement(root, "AuditSourceIdentification", AuditSourceID=f"irisdrop@{socket.gethostname()}")
