@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from irisdrop.learning.layout import Layout, Row, layout, pattern
-from irisdrop.learning.spans import Person, readings_of
+from irisdrop.learning.spans import IDENTIFIERS, Person, readings_of
 from irisdrop.learning.tokens import Span, tokens
 from irisdrop.profiles.patterns import LONGEST, Pattern, Unusable, compiled
 from irisdrop.vocabulary.keys import DECIDING_KEYS
@@ -67,7 +67,7 @@ def learn_channel(name: str, texts: Sequence[str | None], people: Sequence[Seque
     for group in grouped(of_somebody, folder):
         rule = tried(group, folder)
         if rule is not None and rule.people > 1:
-            found.rules.append(rule)
+            found.rules += [rule, *repeated(rule, folder)]
         elif rule is not None and name in ("filename", "folder"):
             found.unsure.append(f"{len(group)} exports are named in a way that only one person's are: not read")
     found.rules = sorted(agreed(found.rules, of_somebody), key=lambda rule: -len(rule.exports))[:MOST_LAYOUTS]
@@ -160,6 +160,20 @@ def tried(group: Sequence[Said], folder: bool) -> Rule | None:
     if len(fit) < len(group):  # a number that holds the mark beside it: those are refused, the others read
         made.rows = [said.row for said in fit]
     return Rule(source, made, tuple(said.export for said in fit), len({value_of(said) for said in fit}))
+
+
+def repeated(rule: Rule, folder: bool) -> list[Rule]:
+    """A rule for each further place at which the same number stands, so that two that differ are a conflict."""
+    places = [
+        at
+        for at in rule.layout.indices()
+        if rule.layout.rows[0][at].key in IDENTIFIERS and at not in rule.layout.fields
+    ]
+    found = []
+    for at in places:
+        made = replace(rule.layout, fields={at: rule.layout.rows[0][at].key}, clean={}, sure=[], unsure=[])
+        found.append(replace(rule, pattern=pattern(made, folder=folder), layout=made))
+    return found
 
 
 def reads(source: Pattern, said: Said) -> bool:

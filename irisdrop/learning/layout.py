@@ -270,7 +270,7 @@ def full_name(found: Layout, index: int) -> str:
         return "[^0-9/]+"
     step = 1 if indices.index(number) > indices.index(index) else -1
     beside = found.rows[0][indices[indices.index(index) + step]]
-    if beside.kind != "mark":
+    if beside.kind != "mark" or beside.text == "/":
         return "[^0-9/]+"
     mark = "\\" + beside.text if beside.text in "]^-\\" else beside.text
     counts = [text.count(beside.text) for text in found.column(index)]
@@ -280,7 +280,7 @@ def full_name(found: Layout, index: int) -> str:
 
 def named(found: Layout, indices: Sequence[int]) -> bool:
     """Whether a name is among these pieces: it may hold marks of its own."""
-    return any(found.fields.get(index) == "PatientName" for index in indices)
+    return any(found.rows[0][index].key == "PatientName" for index in indices)
 
 
 def digits(texts: Sequence[str], key: str | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from irisdrop.learning.spans import Person
 from irisdrop.learning.tokens import Token
 from irisdrop.profiles.profile import DeviceProfile, Example, parse_profile
 from irisdrop.vocabulary.faults import Foreseen
-from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.images import MEMBER, Reading, split_name
 from irisdrop.vocabulary.keys import DECIDING_KEYS, canonical
 from irisdrop.vocabulary.reasons import Code
 
@@ -26,6 +28,7 @@ FEWEST: Final = 3
 MOST_NAMES: Final = 2000
 MOST_CONTENTS: Final = 200
 MOST_EXAMPLES: Final = 4
+PICTURE: Final = re.compile(r"(?i)\.(?:jpe?g|png|tiff?|dcm)$")
 SHOWN: Final = (*DECIDING_KEYS, "ImageLaterality", "AcquisitionDate", "AcquisitionDateTime", "AcquisitionTime")
 
 # What the standard means by an element is taken at its word where the patient's number proves that it is filled in.
@@ -58,12 +61,12 @@ class Sample:
     @property
     def folder(self) -> str:
         """The path without the base name."""
-        return self.name.rpartition("/")[0]
+        return split_name(self.name)[0]
 
     @property
     def base(self) -> str:
         """The base name."""
-        return self.name.rpartition("/")[2]
+        return split_name(self.name)[1]
 
 
 @dataclass(slots=True)
@@ -89,6 +92,10 @@ def samples(folder: Path, parsers: Parsers, told: Mapping[Path, str]) -> list[Sa
     paths = sorted(files(folder), key=lambda path: (path.absolute() not in known, str(path)))[:MOST_NAMES]
     found: list[Sample] = []
     for number, path in enumerate(paths):
+        below = canonical(path.relative_to(folder).as_posix())
+        if path.suffix.lower() == ".zip":
+            found += [Sample(f"{below}{MEMBER}{canonical(member)}", Contents("jpeg")) for member in members(path)]
+            continue
         wanted = Wanted(everything=number < MOST_CONTENTS)
         try:
             contents = parsers.read(path, wanted)
@@ -97,8 +104,18 @@ def samples(folder: Path, parsers: Parsers, told: Mapping[Path, str]) -> list[Sa
         if contents.kind not in IMAGES or contents.flaw is not None:
             continue
         person = Person({"PatientID": known[path.absolute()]}) if path.absolute() in known else None
-        found.append(Sample(canonical(path.relative_to(folder).as_posix()), contents, person))
-    return found
+        found.append(Sample(below, contents, person))
+    return found[:MOST_NAMES]
+
+
+def members(path: Path) -> list[str]:
+    """The pictures in an archive by their names; none where it can't be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()[:MOST_NAMES]
+    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
+        return []
+    return [name for name in names if PICTURE.search(name) and not name.rpartition("/")[2].startswith(".")]
 
 
 def files(folder: Path) -> Iterable[Path]:
@@ -193,7 +210,8 @@ def proposed(
 ) -> Proposal:
     """The profile with its examples, tried on every export."""
     endings = sorted({ending_of(sample.base) for sample in found})
-    head = profile_text(title, endings, channels, dicom)
+    archives = ["*.zip"] if any(MEMBER in sample.name for sample in found) else []
+    head = profile_text(title, endings, channels, dicom, archives)
     invented = invent(found, channels, dicom)
     profile = parse_profile(head + draft(invented, drafted_key(channels, dicom)), "learnt.yaml")
     lines = [line for line in (example_line(profile, one) for one in invented) if line]

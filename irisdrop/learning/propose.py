@@ -18,17 +18,24 @@ BORN: Final = ("19610307", "19481231", "19750825", "19901119")
 PLAIN: Final = re.compile(r"[A-Za-z0-9_./^]+(?:[ -][A-Za-z0-9_./^]+)*")
 
 
-def profile_text(title: str, take: Sequence[str], channels: Sequence[Channel], dicom: Mapping[str, str]) -> str:
+def profile_text(
+    title: str,
+    take: Sequence[str],
+    channels: Sequence[Channel],
+    dicom: Mapping[str, str],
+    archives: Sequence[str] = (),
+) -> str:
     """Everything but the examples."""
     rules = [rule for channel in channels for rule in channel.rules]
     keys = {key for rule in rules for key in rule.layout.keys} | set(dicom.values())
+    zipped = f", archives: {globs(archives)}" if archives else ""
     lines = [
         "# yaml-language-server: $schema=profile.schema.json",
         "irisdrop: 1",
         f"title: {quoted(title)}",
         "status: sampled # learnt from exports",
         "modality: OP",
-        f'files: {{take: [{", ".join(json.dumps(glob) for glob in take)}], skip: ["._*"]}}',
+        f"files: {{take: {globs(take)}, skip: {globs(['._*'])}{zipped}}}",
         "read:",
     ]
     for channel in channels:
@@ -43,6 +50,11 @@ def profile_text(title: str, take: Sequence[str], channels: Sequence[Channel], d
     if agree:
         lines.append(f"agree: [{', '.join(agree)}]")
     return "\n".join(lines) + "\n"
+
+
+def globs(texts: Sequence[str]) -> str:
+    """A list of globs."""
+    return "[" + ", ".join(json.dumps(text) for text in texts) + "]"
 
 
 def read_lines(channel: Channel) -> list[str]:

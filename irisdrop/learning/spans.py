@@ -40,6 +40,11 @@ def readings_of(text: str, person: Person) -> Iterator[tuple[Span, ...]]:
         if {span.key for span in sure} == {"PatientName", "PatientBirthDate"}:
             yield tuple(sorted(sure))
         return
+    numbers = [span for span in places if span.key == places[0].key]
+    if len(numbers) > 1:  # the same number in two parts of a name: both are read, and must be the same
+        yield tuple(
+            sorted((*numbers, *(s for s in sure if all(s.end <= n.begin or n.end <= s.begin for n in numbers))))
+        )
     for place in places[:MOST]:
         yield tuple(sorted((place, *(span for span in sure if span.end <= place.begin or place.end <= span.begin))))
 

@@ -87,6 +87,10 @@ def remidio(s: Shot) -> str:
     return f"{name}_{p.number}_{s.taken:%d-%m-%Y}/fop/{hour}.jpg"
 
 
+def remidio_zip(s: Shot) -> str:
+    return f"{s.patient.number}_{s.taken:%d-%m-%Y}_3.00.00.859_PM.zip!{remidio(s)}"
+
+
 def canon_cr2(s: Shot) -> str:
     when = s.day if s.number % 3 == 0 else s.stamp
     return f"{s.patient.number}_{when}_{s.eye()}{'' if s.number % 3 == 0 else f'_{s.number:03}'}.jpg"
@@ -118,6 +122,7 @@ CAMERAS: dict[str, tuple[Callable[[Shot], str], bool]] = {
         True,
     ),
     "remidio": (remidio, False),
+    "remidio-zip": (remidio_zip, False),
     "phelcom-eyer": (
         lambda s: f"{s.patient.number}/{s.stamp}_{s.eye('OD', 'OS')}_Color_1.2.826.0.1.{s.number}{s.stamp}.jpg",
         True,
