@@ -31,4 +31,5 @@ def alone(listener: socket.socket) -> None:
 
 def calm() -> None:
     """Drawing pictures stands back behind taking and sending them."""
-    os.nice(10)
+    with contextlib.suppress(OSError):  # where that is forbidden, it draws as it is
+        os.nice(10)

@@ -31,11 +31,11 @@ class Exam:
 
     @property
     def begin(self) -> datetime:
-        return moment_of(self.images[0])
+        return min(map(moment_of, self.images))
 
     @property
     def end(self) -> datetime:
-        return moment_of(self.images[-1])
+        return max(map(moment_of, self.images))
 
     @property
     def seen(self) -> str:
@@ -76,8 +76,13 @@ def exams_of(images: Iterable[ImageFile]) -> list[Exam]:
             runs[-1].append(image)
         else:
             runs.append([image])
-    found = [Exam(tuple(run)) for runs in groups.values() for run in runs]
+    found = [Exam(tuple(_in_order(run))) for runs in groups.values() for run in runs]
     return sorted(found, key=lambda exam: (exam.end, exam.id), reverse=True)
+
+
+def _in_order(run: list[ImageFile]) -> list[ImageFile]:
+    """As they were taken; where none says the hour they came all at once, and the camera's names count on."""
+    return run if any(map(says_hour, run)) else sorted(run, key=lambda one: (one.name, one.id))
 
 
 def _whose(image: ImageFile) -> tuple[object, ...]:

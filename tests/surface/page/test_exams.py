@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from irisdrop.surface.page.exams import exams_of, eye_of
@@ -27,6 +28,18 @@ def test_one_patient_s_images_are_one_exam_oldest_first() -> None:
 
 def test_two_patients_are_two_exams_the_newest_first() -> None:
     assert numbers(image(1, 0, PatientID="1"), image(2, 1, PatientID="2")) == [[2], [1]]
+
+
+def test_images_that_came_all_at_once_stand_as_the_camera_named_them() -> None:
+    came = [
+        replace(image(n, n / 60, PatientID="1"), name=name) for n, name in ((1, "b_002"), (2, "a_001"), (3, "b_003"))
+    ]
+    assert numbers(*came) == [[2, 1, 3]]
+    timed = [
+        replace(one, readings=(*one.readings, Reading("AcquisitionTime", "1", "1", "x")), taken=one.arrived)
+        for one in came
+    ]
+    assert numbers(*timed) == [[1, 2, 3]]
 
 
 def test_a_long_pause_begins_another_exam() -> None:
