@@ -239,6 +239,7 @@ class Courier:
             name=image.name,
             site=entry.site if entry is not None else None,
             decided=self._journal.since(image.id),
+            uploads=self.attempts.uploads(image.id),
             said=tuple((reading.key, reading.value) for reading in image.readings if reading.flaw is None),
             **self._of_profile(image),
         )

@@ -121,6 +121,12 @@ class Attempts:
             self.end(attempt, "uploaded")
             return self._journal.move(image, Event.UPLOAD, AGENT, answer.detail, next_try=None, ask_first=0, tries=0)
 
+    def uploads(self, image: int) -> int:
+        """How often an image has been UPLOADED."""
+        row = self._db.row("SELECT count(*) AS n FROM attempts WHERE image = ? AND sent IS NOT NULL", (image,))
+        assert row is not None
+        return int(row["n"])
+
     def keep_said(self, said: Said) -> bool:
         """Keep what the platform said later; the same message again changes nothing. True where the image is ours."""
         with self._db.transaction():

@@ -29,7 +29,8 @@ class Parcel:
     `file` is the spool file; `digest` is the SHA-256 of its bytes in hex; `keys` are the order's, `said` what the image
     says about itself, both DICOM keywords. `replaces` is the id of the receipt that a person's correction takes the
     place of. `name` is the export's path below the camera's folder; `modality` and `context` (`Primary`, …) are the
-    profile's; `decided` is when it was given to its order, the same at every try.
+    profile's; `decided` is when it was given to its order, the same at every try; `uploads` is
+    how often it was uploaded before and came back, so that a platform which refused it does not take it for that one.
     """
 
     file: str
@@ -47,6 +48,7 @@ class Parcel:
     modality: str = "OP"
     context: str = "Unknown"
     decided: datetime | None = None
+    uploads: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -172,6 +173,17 @@ def test_several_images_share_one_association(
         assert isinstance(ours.deliver(parcel(jpeg(shade=shade))), Confirmed)
         assert len(ours._lines._idle) == 1
     ours.close()
+
+
+def test_nobodys_name_or_number_is_logged(
+    orthanc: Any, maker: Maker, parcel: Parcels, jpeg: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("pynetdicom").setLevel(logging.DEBUG)
+    for ours in (DimsePlatform(orthanc.peer(), maker), DicomWebPlatform(orthanc.web, lambda: None, maker)):
+        assert isinstance(ours.deliver(parcel(jpeg(shade=95))), Confirmed)
+        ours.close()
+    assert not [one for one in ("000815", "Müller", "Jürgen", "A-1") if one in caplog.text]
 
 
 def test_several_at_once_each_have_a_line(

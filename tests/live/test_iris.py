@@ -79,11 +79,13 @@ def test_a_second_try_finds_it_there(storage: Any, iris: Any, parcel: Parcels, j
     assert len(blobs(storage)) == 1
 
 
-def test_another_order_or_eye_is_another_blob(storage: Any, iris: Any, parcel: Parcels, jpeg: Jpeg) -> None:
+def test_another_order_or_eye_or_a_release_is_another_blob(
+    storage: Any, iris: Any, parcel: Parcels, jpeg: Jpeg
+) -> None:
     platform = iris()
-    for about in ({}, {"entry": "E2"}, {"eye": "L"}, {"keys": (("PatientID", "000816"),)}):
+    for about in ({}, {"entry": "E2"}, {"eye": "L"}, {"keys": (("PatientID", "000816"),)}, {"uploads": 1}):
         assert isinstance(platform.deliver(parcel(jpeg(), **about)), Uploaded)
-    assert len(blobs(storage)) == 4
+    assert len(blobs(storage)) == 5
 
 
 def test_a_rebuilt_journal_finds_what_the_old_one_sent(

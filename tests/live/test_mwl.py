@@ -9,10 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydicom.dataset import Dataset
 
 from irisdrop.platforms import WorklistUnavailable
 from irisdrop.platforms.association import Peer
-from irisdrop.platforms.mwl import ModalityWorklist
+from irisdrop.platforms.mwl import ModalityWorklist, _answers
 
 ZONE = ZoneInfo("America/New_York")
 TODAY = f"{datetime.now(UTC).astimezone(ZONE):%Y%m%d}"
@@ -55,6 +56,23 @@ def test_a_server_that_drops_the_character_set_is_read_by_the_assumed_one(
     assert spoilt.keys["PatientName"] != "Müller^Jürgen"
     (entry,) = ModalityWorklist(peer, ZONE, encoding="utf-8").changes(None).entries
     assert entry.keys["PatientName"] == "Müller^Jürgen"
+
+
+@pytest.mark.parametrize(
+    "ends", [[], [0xFE00], [0xA700], [0xC001], [0xFF00]], ids=["broke off", "cancelled", "full", "failed", "unfinished"]
+)
+def test_a_list_that_does_not_end_well_is_none(ends: list[int]) -> None:
+    replies = [(status_of(0xFF00), Dataset()) for _ in range(3)] + [(status_of(end), None) for end in ends]
+    with pytest.raises(WorklistUnavailable):
+        _answers(replies if ends else [*replies, (Dataset(), None)])
+    assert len(_answers([*replies[:3], (status_of(0x0000), None)])) == 3
+
+
+def status_of(code: int) -> Dataset:
+    """A C-FIND status."""
+    found = Dataset()
+    found.Status = code
+    return found
 
 
 def test_a_server_that_is_gone_or_keeps_no_such_list_is_no_empty_worklist(

@@ -14,7 +14,7 @@ from irisdrop.platforms import ConfirmationsUnavailable
 from irisdrop.vocabulary.deliveries import Parcel, Said, Uploaded
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
-from irisdrop.vocabulary.states import State
+from irisdrop.vocabulary.states import Event, State
 
 
 class Queue:
@@ -119,6 +119,27 @@ def test_another_word_is_an_alarm_for_a_person(
     image = delivery.records.journal.get(uploaded.id)
     assert (image.state, image.reason) == (State.QUARANTINED, code)
     assert condition in codes(delivery)
+
+
+def test_what_the_platform_refused_is_uploaded_anew_when_a_person_releases_it(
+    delivery: Any, uploaded: ImageFile, confirmer: Confirmer, queue: Queue
+) -> None:
+    queue.messages = [said(succeeded=False)]
+    confirmer.turn(0.0)
+    seen: list[int] = []
+
+    def takes(parcel: Parcel) -> Uploaded:
+        seen.append(parcel.uploads)
+        return Uploaded(parcel.digest, f"ref-{parcel.uploads + 1}", "in the container")
+
+    journal = delivery.records.journal
+    image = journal.move(journal.get(uploaded.id), Event.ASSIGN, "somebody", "again", entry="E1", eye="R")
+    delivery.platform.answers = [takes]
+    delivery.turn()
+    assert (seen, delivery.state(image)) == ([1], "UPLOADED")
+    queue.messages = [said(id="T2", reference="ref-2")]
+    confirmer.turn(0.0)
+    assert delivery.state(image) == "DELIVERED"
 
 
 def test_a_receipt_that_comes_before_its_upload_is_noted_is_kept_for_it(
