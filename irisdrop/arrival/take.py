@@ -182,9 +182,10 @@ def _read(order: Order, file: BufferedReader, spool: Spool, now: float, stopped:
         pour(order, file, known.update, stopped)
         if known.hexdigest() in order.digests:
             return Taken(known.hexdigest(), size, racy, new=False, grown=False, complete=complete)
-    if not spool.room(size):
-        raise Refused(SpoolFull())
-    digest, grown = _copy(order, file, spool, stopped)
+    with spool.promise(size) as enough:
+        if not enough:
+            raise Refused(SpoolFull())
+        digest, grown = _copy(order, file, spool, stopped)
     return Taken(digest, size, racy, new=True, grown=grown, complete=complete)
 
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +79,7 @@ class Spool:
         # Several threads take files: two exports of the same bytes must not lose each other's origin.
         self._guards = [threading.Lock() for _ in range(16)]
         self._counting = threading.Lock()
+        self._promised = 0
 
     def tidy(self) -> None:
         """Remove copies that a crash left unfinished; their sources are still unsettled and are read again.
@@ -94,7 +96,20 @@ class Spool:
 
     def room(self, size: int) -> bool:
         """Whether an image of `size` bytes may come in."""
-        return self.limit is None or self._used + size <= self.limit
+        return self.limit is None or self._used + self._promised + size <= self.limit
+
+    @contextmanager
+    def promise(self, size: int) -> Iterator[bool]:
+        """Hold `size` bytes of the limit while a copy is made, so that several at once don't pass it together; False
+        where they are not to be had."""
+        with self._counting:
+            enough = self.room(size)
+            self._promised += size if enough else 0
+        try:
+            yield enough
+        finally:
+            with self._counting:
+                self._promised -= size if enough else 0
 
     def receive(self) -> Incoming:
         """Begin a copy."""

@@ -103,6 +103,16 @@ def test_the_room_is_limited_and_counted_again_at_the_start(tmp_path: Path) -> N
     assert not again.room(401)
 
 
+def test_copies_that_are_made_at_the_same_time_share_the_limit(tmp_path: Path) -> None:
+    """Two readers that each found room passed it together."""
+    spool = Spool(tmp_path / "spool", limit=1000)
+    with spool.promise(600) as one, spool.promise(600) as other:
+        assert (one, other) == (True, False)
+        assert spool.room(400)
+        assert not spool.room(401)
+    assert spool.room(1000)
+
+
 def test_a_damaged_file_is_not_sound(spool: Spool) -> None:
     digest = keep(spool, b"picture")
     spool.file(digest).write_bytes(b"pictura")
