@@ -89,7 +89,7 @@ def test_it_never_grows_beyond_its_bounds(state: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "BYTES", 20_000)
     open_log(state)
     for number in range(3000):
-        log.info("image %d " + "x" * 200, number)
+        log.info("image %d %s", number, "x" * 200)
     files = list((state / "log").iterdir())
     assert len(files) == module.FILES
     assert all(path.stat().st_size <= 20_000 for path in files)
