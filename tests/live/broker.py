@@ -1,6 +1,6 @@
 """A stand-in for Azure Service Bus on qpid-proton: queues with peek-lock, delivery counts and dead letters.
 
-`python broker.py PORT` listens on 127.0.0.1 and prints one line when it does. No broker of Debian answers the `$cbs`
+`python broker.py PORT [DELIVERIES]` listens on 127.0.0.1 and prints one line when it does. No broker of Debian answers the `$cbs`
 node that Microsoft's client asks for; this one accepts every token but one that holds `wrong`.
 """
 
@@ -34,7 +34,8 @@ class Queue:
 class Broker(MessagingHandler):  # type: ignore[misc]
     """Every address that does not begin with `$` is a queue."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, most: int = MOST_DELIVERIES) -> None:
+        self.most = most
         super().__init__(auto_accept=False, auto_settle=False, prefetch=100)
         self.url = f"127.0.0.1:{port}"
         self.queues: dict[str, Queue] = {}
@@ -85,7 +86,10 @@ class Broker(MessagingHandler):  # type: ignore[misc]
         if not delivery.remote_state:
             return
         address, message = self.locked.pop(delivery)
-        if delivery.remote_state in (Delivery.MODIFIED, Delivery.RELEASED):
+        if delivery.remote_state == Delivery.RELEASED:
+            # The client was not asking just then: that is no failed delivery (AMQP 1.0 §3.4.4).
+            self._queue(address).messages.appendleft(message)
+        elif delivery.remote_state == Delivery.MODIFIED:
             self._again(address, message)
         elif delivery.remote_state == Delivery.REJECTED:
             self._queue(address).dead.append(message)
@@ -121,7 +125,7 @@ class Broker(MessagingHandler):  # type: ignore[misc]
     def _again(self, address: str, message: Message) -> None:
         message.delivery_count = (message.delivery_count or 0) + 1
         queue = self._queue(address)
-        if message.delivery_count >= MOST_DELIVERIES:
+        if message.delivery_count >= self.most:
             queue.dead.append(message)
         else:
             queue.messages.appendleft(message)
@@ -147,4 +151,4 @@ def _address(text: str | None) -> str:
 
 
 if __name__ == "__main__":
-    Container(Broker(int(sys.argv[1]))).run()
+    Container(Broker(*map(int, sys.argv[1:]))).run()

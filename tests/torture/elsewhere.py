@@ -43,6 +43,7 @@ ACCOUNT = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
 )
 AZURITE = Path(__file__).parents[1] / "node_modules" / ".bin" / "azurite-blob"
+DELIVERIES = "100000"  # an agent that is killed while it holds a message must not make a dead letter of it
 BROKER = Path(__file__).parents[1] / "live" / "broker.py"
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 TEMPLATE = "{AccessionNumber}_{ImageLaterality}_{digest}{ext}"
@@ -133,7 +134,7 @@ class Elsewhere(Clinic):
         quiet = ("--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence", "--silent")
         self.servers = [
             spawn([str(AZURITE), "--blobHost", "127.0.0.1", "--blobPort", port, *quiet], log),
-            spawn([sys.executable, str(BROKER), str(self.dicom)], log),
+            spawn([sys.executable, str(BROKER), str(self.dicom), DELIVERIES], log),
         ]
         assert wait_until(lambda: reachable(self.port) and reachable(self.dicom), 60, 0.02), "no cloud"
         self.container: Any = ContainerClient.from_connection_string(
