@@ -30,7 +30,8 @@ class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc,unused-ig
 
     def GetAcceptedControls(self) -> int:  # noqa: N802 - pywin32's name
         """Pre-shutdown comes minutes before the others are ended, so that what is being sent can end."""
-        return int(super().GetAcceptedControls()) | win32service.SERVICE_ACCEPT_PRESHUTDOWN
+        accepted: int = super().GetAcceptedControls() | win32service.SERVICE_ACCEPT_PRESHUTDOWN
+        return accepted
 
     def SvcOtherEx(self, control: int, kind: int, data: Any) -> None:  # noqa: N802, ARG002
         """Pre-shutdown is a stop."""
@@ -60,11 +61,12 @@ class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc,unused-ig
     def _run(self) -> None:
         from irisdrop.agent import Agent
         from irisdrop.profiles.config import default_config_path, load_config
+        from irisdrop.surface.commands.run import page_beside
         from irisdrop.surface.log import open_log
 
         config = load_config(Path(os.environ.get("IRISDROP_CONFIG") or default_config_path()))
         open_log(config.state)
-        with Agent(config) as agent:
+        with Agent(config) as agent, page_beside(agent):
             agent.run(self._stop)
 
 

@@ -38,13 +38,13 @@ def run(config_path: Path | None, once: bool, verbose: bool) -> None:
         if not by_journald():
             click.echo(f"irisdrop runs on {config.state}; Ctrl-C stops it", err=True)
         keep_watched(agent.alive, stop)
-        with _page(agent):
+        with page_beside(agent):
             notify("READY=1")
             agent.run(stop)
             notify("STOPPING=1")
 
 
-def _page(agent: Agent) -> AbstractContextManager[object]:
+def page_beside(agent: Agent) -> AbstractContextManager[object]:
     """The local page beside the agent, where what it needs is installed."""
     if any(find_spec(name) is None for name in ("starlette", "uvicorn", "jinja2")):
         return nullcontext()
