@@ -114,13 +114,12 @@ class Reload:
         rested, self._last = looks == self._last, looks
         if looks == self._taken or not rested:
             return
-        self._taken = looks
+        self._taken = looks  # as it was before it is read: what is saved meanwhile is another change
         config = self._read_config()
         if config is not None and config.digest != self._digest:
             self._take_config(config)
         else:
             self._changed_profiles(self._read(self._config))
-        self._taken = self._last = self._looks()
 
     def _read(self, config: Config) -> dict[str, DeviceProfile]:
         found: dict[str, DeviceProfile] = {}

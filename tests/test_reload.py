@@ -179,3 +179,14 @@ def test_a_copy_beside_the_configuration_goes_before_the_shelf_at_once(site: Pat
         assert agent.profiles["room-1"].title == "Canon CR-2"
         (site / "canon-cr2.yaml").write_text(PROFILE)
         until(lambda: agent.profiles["room-1"].title == "Camera of room 1", SOON)
+
+
+def test_what_is_saved_while_an_edit_is_taken_over_is_not_lost(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        for number in range(3):
+            profile, config = agent.profiles["room-1"], agent.config
+            (site / "camera.yaml").write_text(PROFILE + f"# {number}\n")
+            until(lambda: agent.profiles["room-1"].digest != profile.digest, SOON)  # noqa: B023 - called here
+            (site / "irisdrop.yaml").write_text(config.text + "\n")
+            until(lambda: agent.config.digest != config.digest, SOON)  # noqa: B023
