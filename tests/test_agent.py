@@ -219,7 +219,7 @@ def test_systemd_hears_that_it_lives_for_as_long_as_it_runs(config: Path, tmp_pa
         while heard[-1] != b"STOPPING=1":
             heard.append(systemd.recv(100))
         assert running.wait(10) == 0
-        assert heard[0] == b"READY=1"
-        assert heard[1:-1] == [b"WATCHDOG=1"] * len(heard[1:-1])
+        heard.remove(b"READY=1")  # once; the page may take longer to start than the first beat
+        assert heard[:-1] == [b"WATCHDOG=1"] * len(heard[:-1])
         assert running.stderr is not None
         running.stderr.close()

@@ -94,7 +94,7 @@ def test_the_page_and_its_libraries_are_not_imported_by_other_commands() -> None
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn", "jinja2"])
 def test_an_agent_runs_without_a_page_where_the_page_is_not_installed(missing: str, monkeypatch: Any) -> None:
-    from irisdrop.surface.commands.run import _page
+    from irisdrop.surface.commands.run import page_beside
 
     monkeypatch.setitem(sys.modules, missing, None)
-    assert isinstance(_page(None), nullcontext)  # type: ignore[arg-type]
+    assert isinstance(page_beside(None), nullcontext)  # type: ignore[arg-type]
