@@ -133,6 +133,7 @@ class Container:
     # ------------------------------------------------------------------ blocks
 
     def _in_blocks(self, blob: Blob) -> Postponed | Refused | None:
+        self._progress.mkdir(parents=True, exist_ok=True)
         note = self._progress / f"{hashlib.sha256(blob.name.encode()).hexdigest()[:32]}.blocks"
         arrived = _noted(note, blob, self._block)
         count = -(-blob.size // self._block)

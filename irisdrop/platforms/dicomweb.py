@@ -12,6 +12,7 @@ from irisdrop.platforms.http import no_answer, token_of
 from irisdrop.platforms.instance import Instance, Maker, Rotten
 from irisdrop.platforms.receipts import judge
 from irisdrop.platforms.wire import SEND_BLOCK, NoToken, Reply, Token, Unreachable, Wire, retry_after
+from irisdrop.platforms.workbench import Workbench
 from irisdrop.vocabulary.deliveries import (
     Answer,
     Confirmed,
@@ -134,7 +135,7 @@ def maker_of(config: Config) -> Maker:
     """What makes instances, by the settings that every DICOM platform has."""
     assert config.platform is not None
     options = config.platform.options
-    return Maker(config.state / "outgoing", config.site.zone, options["coerce"], options["burned_in"])
+    return Maker(Workbench(config.state / "outgoing"), config.site.zone, options["coerce"], options["burned_in"])
 
 
 def with_login(login: str | None, headers: dict[str, str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from irisdrop.platforms.coercion import coerce
 from irisdrop.platforms.dicom_object import Unfit, checked_keys, wrapped
+from irisdrop.platforms.workbench import Workbench
 from irisdrop.vocabulary.deliveries import Parcel
 from irisdrop.vocabulary.reasons import Code
 
@@ -42,34 +42,24 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes instances in `folder`, which is ours. `coerce` writes the order's attributes into DICOM files."""
+    """Makes instances on a workbench. `coerce` writes the order's attributes into DICOM files."""
 
-    folder: Path
+    bench: Workbench
     zone: tzinfo
     coerce: bool = False
     burned_in: bool = True
-
-    def __post_init__(self) -> None:
-        """A crash may have left copies; each is made again from the spool when its image is due."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        for left in self.folder.glob("*.dcm"):
-            left.unlink(missing_ok=True)
 
     @contextmanager
     def instance(self, parcel: Parcel) -> Iterator[Instance]:
         """The instance of an image, while it is sent. Raises Unfit, Rotten, OSError."""
         head = checked(parcel)
-        copy = self.folder / f"{secrets.token_hex(8)}.dcm"
-        try:
+        with self.bench.copy() as copy:
             if head.startswith(b"\xff\xd8\xff"):
                 yield self._made(parcel, copy)
             elif is_dicom(head):
                 yield self._dicom(parcel, copy, bare=head[128:132] != b"DICM")
             else:
                 raise Unfit(Code.REJECTED_BY_PLATFORM, "only JPEG and DICOM files can go to a DICOM platform")
-        finally:
-            copy.unlink(missing_ok=True)
 
     def _made(self, parcel: Parcel, copy: Path) -> Instance:
         raw, made = wrapped(parcel, Path(parcel.file).read_bytes(), self.zone, burned_in=self.burned_in)

@@ -7,7 +7,6 @@ as they are, and are announced by message. What IRIS does not document is a sett
 from __future__ import annotations
 
 import hashlib
-import secrets
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from irisdrop.platforms.http import no_answer
 from irisdrop.platforms.instance import Rotten, checked, is_dicom
 from irisdrop.platforms.stamp import Tag, Unstampable, stamped, tag_of
 from irisdrop.platforms.wire import NoToken, Unreachable
+from irisdrop.platforms.workbench import Workbench
 from irisdrop.vocabulary.deliveries import Answer, Damaged, Parcel, Postponed, Refused, Uploaded
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.reasons import Code
@@ -83,7 +83,7 @@ class IrisPlatform:
         self,
         organization: Organization,
         container: Container,
-        folder: Path,
+        bench: Workbench,
         *,
         tag: Tag | None,
         bus: Bus | None = None,
@@ -92,15 +92,11 @@ class IrisPlatform:
     ) -> None:
         self._organization = organization
         self._container = container
-        self._folder = folder
+        self._bench = bench
         self._tag = tag
         self._bus = bus
         self._announcement = announcement
         self._events = events
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        for left in folder.glob("*.out"):
-            left.unlink(missing_ok=True)
 
     def deliver(self, parcel: Parcel) -> Answer:
         """Upload, and announce where that is set; whatever the wire does is an answer."""
@@ -145,8 +141,7 @@ class IrisPlatform:
         if self._tag is None:
             yield Path(parcel.file), form
             return
-        copy = self._folder / f"{secrets.token_hex(8)}.out"
-        try:
+        with self._bench.copy() as copy:
             if form is DICOM:
                 coerce(parcel, copy)
             elif form is JPEG:
@@ -154,8 +149,6 @@ class IrisPlatform:
             else:
                 raise Unfit(Code.REJECTED_BY_PLATFORM, "only JPEG and DICOM can carry their patient to the platform")
             yield copy, form
-        finally:
-            copy.unlink(missing_ok=True)
 
     def _stamped(self, parcel: Parcel, tag: Tag) -> bytes:
         patient = dict(parcel.keys).get("PatientID")
@@ -286,7 +279,7 @@ def open_platform(config: Config) -> IrisPlatform:
     return IrisPlatform(
         organization,
         container,
-        folder,
+        Workbench(folder),
         tag=_tag(options),
         bus=bus,
         announcement=_announcement(options, bus),

@@ -25,6 +25,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from irisdrop.platforms.association import Peer
 from irisdrop.platforms.instance import Maker
+from irisdrop.platforms.workbench import Workbench
 from irisdrop.vocabulary.deliveries import Parcel
 
 ZONE = ZoneInfo("America/New_York")
@@ -118,7 +119,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
 @pytest.fixture
 def maker(tmp_path: Path) -> Maker:
     """Makes instances in the site's zone."""
-    return Maker(tmp_path / "outgoing", ZONE)
+    return Maker(Workbench(tmp_path / "outgoing"), ZONE)
 
 
 def _jpeg(mode: str = "RGB", shade: int = 90, **more: object) -> bytes:

@@ -20,6 +20,7 @@ from irisdrop.platforms.iris_events import IrisEvents, reference_of
 from irisdrop.platforms.messages import OrderRequest
 from irisdrop.platforms.service_bus import Bus, BusUnavailable
 from irisdrop.platforms.stamp import read, tag_of
+from irisdrop.platforms.workbench import Workbench
 from irisdrop.vocabulary.deliveries import Damaged, Parcel, Postponed, Refused, Said, Uploaded
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.reasons import Code
@@ -39,7 +40,7 @@ def iris(storage: Any, tmp_path: Path) -> Iterator[Callable[..., IrisPlatform]]:
     def one(rights: str = "cw", block: int = 1 << 23, hours: float = 1.0, **more: Any) -> IrisPlatform:
         account = account_by_sas(storage.url, storage.sas(rights, hours))
         container = Container(lambda: account, "images", tmp_path / "outgoing", block=block)
-        made.append(IrisPlatform(HERE, container, tmp_path / "outgoing", **({"tag": TAG} | more)))
+        made.append(IrisPlatform(HERE, container, Workbench(tmp_path / "outgoing"), **({"tag": TAG} | more)))
         return made[-1]
 
     yield one
@@ -118,7 +119,7 @@ def test_a_large_file_goes_in_blocks(storage: Any, parcel: Parcels, jpeg: Jpeg, 
         else account_by_sas(storage.url, "https://x/?" + storage.sas())
     )
     container = Container(lambda: account, "images", tmp_path / "outgoing", block=1000)
-    platform = IrisPlatform(HERE, container, tmp_path / "outgoing", tag=None)
+    platform = IrisPlatform(HERE, container, Workbench(tmp_path / "outgoing"), tag=None)
     one = parcel(jpeg() + os.urandom(10_500))
     answer = platform.deliver(one)
     platform.close()
@@ -183,7 +184,7 @@ def test_a_wrong_key_and_a_missing_container_are_told_apart(
     ):
         account = account_of(text)
         platform = IrisPlatform(
-            HERE, Container(lambda account=account: account, name, tmp_path), tmp_path / "outgoing", tag=None
+            HERE, Container(lambda account=account: account, name, tmp_path), Workbench(tmp_path / "outgoing"), tag=None
         )
         answer = platform.deliver(parcel(jpeg()))
         platform.close()

@@ -76,7 +76,10 @@ def test_a_cancellation_withdraws_and_a_message_that_is_gone_does_not(tmp_path: 
         (request(Order={}), "it has no Order.LocalId"),
         (request(Patient={}), "it has no Patient.LocalId"),
         (request(Patient={"LocalId": 815}), "Patient.LocalId is no text"),
-        (request(Patient={"LocalId": "1", "Dob": "07.03.1961"}), "Patient.Dob is neither MM/DD/YYYY[ HH:MM] nor ISO 8601"),
+        (
+            request(Patient={"LocalId": "1", "Dob": "07.03.1961"}),
+            "Patient.Dob is neither MM/DD/YYYY[ HH:MM] nor ISO 8601",
+        ),
     ],
 )
 def test_a_message_that_cant_be_read_is_a_fault_of_its_own(tmp_path: Path, message: object, fault: str) -> None:
