@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ def screen() -> Iterator[dict[str, str]]:
     """A screen of our own."""
     read, write = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "160x48x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "160x48x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -57,7 +58,15 @@ def tray_host(screen: dict[str, str]) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    why = "from irisdrop.surface.tray.tray import why_no_tray; print(why_no_tray())"
+
+    def there() -> bool:
+        asked = subprocess.run([sys.executable, "-c", why], env=os.environ | screen, capture_output=True, text=True)
+        return asked.stdout == "None\n"
+
+    within(20, there)
     yield
+    assert host.poll() is None
     host.terminate()
     host.wait()
 
