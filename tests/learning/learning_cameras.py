@@ -23,7 +23,9 @@ class Patient:
     @property
     def person(self) -> Person:
         """What the worklist says."""
-        return Person({"PatientID": self.number, "PatientName": f"{self.last}^{self.first}", "PatientBirthDate": self.born})
+        return Person(
+            {"PatientID": self.number, "PatientName": f"{self.last}^{self.first}", "PatientBirthDate": self.born}
+        )
 
 
 TRAINING = (
@@ -136,8 +138,8 @@ CAMERAS: dict[str, tuple[Callable[[Shot], str], bool]] = {
     ),
     "oti-slo": (lambda s: f"{s.patient.number}-{s.day}-{s.number}.jpg", False),
     "topcon-aladdin": (
-        lambda s: (
-            f"{s.patient.last}_{s.patient.first}_{'_'.join(reversed(s.patient.born.split('-')))}.jpg".replace(" ", "-")
+        lambda s: f"{s.patient.last}_{s.patient.first}_{'_'.join(reversed(s.patient.born.split('-')))}.jpg".replace(
+            " ", "-"
         ),
         False,
     ),
@@ -156,7 +158,12 @@ CAMERAS: dict[str, tuple[Callable[[Shot], str], bool]] = {
 def shots(patients: tuple[Patient, ...], each: int = 2) -> list[Shot]:
     """Both eyes of every patient, a few times, on different days."""
     return [
-        Shot(patient, right, DAY + timedelta(days=3 * at, minutes=7 * at + number, hours=at * 2 % 7), number + 2 * right + 1)
+        Shot(
+            patient,
+            right,
+            DAY + timedelta(days=3 * at, minutes=7 * at + number, hours=at * 2 % 7),
+            number + 2 * right + 1,
+        )
         for at, patient in enumerate(patients)
         for number in range(each)
         for right in (True, False)

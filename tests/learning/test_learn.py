@@ -105,7 +105,9 @@ def test_a_tag_is_found_where_the_name_says_nothing() -> None:
     found = [
         Sample(
             f"IMG_{number:04}.jpg",
-            Contents("jpeg", exif=(Tag("0th", "ImageDescription", f"MRN={shot.patient.number};{shot.eye('OD', 'OS')}"),)),
+            Contents(
+                "jpeg", exif=(Tag("0th", "ImageDescription", f"MRN={shot.patient.number};{shot.eye('OD', 'OS')}"),)
+            ),
         )
         for number, shot in enumerate(shots(TRAINING))
     ]
