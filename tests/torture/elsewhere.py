@@ -265,6 +265,8 @@ def main() -> int:
         f"{options.kind}: {total['runs']} runs, {total['kills']} kills, {total['images']} images, "
         f"{total['findings']} findings, {time.monotonic() - begun:.0f} s"
     )
+    if not total["findings"]:
+        shutil.rmtree(folder)
     return int(total["findings"] > 0)
 
 
