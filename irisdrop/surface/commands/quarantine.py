@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,12 @@ from irisdrop.surface.opened import Records, as_json, records
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import REASONS, Code
 from irisdrop.vocabulary.states import State
+
+if TYPE_CHECKING:
+    from irisdrop.outcome.quarantine import Quarantine
+
+
+NUMBERS = click.argument("numbers", type=int, nargs=-1, required=True, metavar="ID...")
 
 
 @click.group("quarantine")
@@ -25,16 +32,23 @@ def quarantine() -> None:
 @click.option("--json", "for_scripts", is_flag=True, help="For scripts.")
 @click.pass_obj
 def list_(config_path: Path | None, for_scripts: bool) -> None:
-    """Every image in quarantine, with its reason."""
+    """Every image in quarantine, with its reason; the images of one exam stand together."""
+    from irisdrop.surface.exams import exams_of
+
     with records(config_path) as opened:
-        images = opened.journal.in_state(State.QUARANTINED)
-        found = [row(opened, image) for image in images]
+        exams = exams_of(opened.journal.in_state(State.QUARANTINED))
+        found = [row(opened, image) | {"exam": exam.id} for exam in exams for image in exam.images]
     if for_scripts:
         as_json(found)
         return
-    for item in found:
-        click.echo(f"{item['id']:>6}  {item['reason']:<20} {item['since'][:16]}  {item['camera']}  {item['file']}")
-    click.echo(f"{len(found)} images wait for a person." if found else "Nothing waits for a person.")
+    for number, item in enumerate(found):
+        first = number == 0 or found[number - 1]["exam"] != item["exam"]
+        lead = "" if first else "  "
+        click.echo(
+            f"{item['id']:>6}  {lead}{item['reason']:<20} {item['since'][:16]}  {item['camera']}  {item['file']}"
+        )
+    told = f"{len(found)} images of {len(exams)} exams wait for a person."
+    click.echo(told if found else "Nothing waits for a person.")
 
 
 @quarantine.command("show")
@@ -71,64 +85,89 @@ def show(config_path: Path | None, number: int, for_scripts: bool) -> None:
 
 
 @quarantine.command("assign")
-@click.argument("number", type=int, metavar="ID")
+@NUMBERS
 @click.option("--entry", required=True, metavar="ENTRY", help="The order's id, as `worklist show` prints it.")
 @click.option("--eye", type=click.Choice(["R", "L", "B"]), help="The eye, where the image does not say it or is wrong.")
 @click.option("--by", default=getpass.getuser, metavar="NAME", help="Who decides this; default: your account.")
 @click.option("--despite", multiple=True, metavar="REASON", help="A contradiction that you have looked at.")
 @click.pass_obj
-def assign(config_path: Path | None, number: int, entry: str, eye: str | None, by: str, despite: Sequence[str]) -> None:
-    """Give an image to an order; it is sent when the time for `undo` is over."""
+def assign(
+    config_path: Path | None,
+    numbers: tuple[int, ...],
+    entry: str,
+    eye: str | None,
+    by: str,
+    despite: Sequence[str],
+) -> None:
+    """Give images to an order, all or none; they are sent when the time for `undo` is over."""
     codes = [_code(text) for text in despite]
-    with records(config_path) as opened:
-        image = _desk(opened).assign(number, entry, by=by, eye=eye, despite=codes)
-        click.echo(f"Image {number} goes to the order as the {_eye(image.eye)} in {opened.config.undo:g} seconds.")
+    with _acting(config_path) as (opened, desk, told):
+        for number in numbers:
+            image = desk.assign(number, entry, by=by, eye=eye, despite=codes)
+            told.append(f"Image {number} goes to the order as the {_eye(image.eye)} in {opened.config.undo:g} seconds.")
 
 
 @quarantine.command("release")
-@click.argument("number", type=int, metavar="ID")
+@NUMBERS
 @click.option("--by", default=getpass.getuser, metavar="NAME")
 @click.pass_obj
-def release(config_path: Path | None, number: int, by: str) -> None:
-    """Let irisdrop read and decide an image again."""
-    with records(config_path) as opened:
-        image = _desk(opened).release(number, by=by)
-        click.echo(f"Image {number} is {image.state} again.")
+def release(config_path: Path | None, numbers: tuple[int, ...], by: str) -> None:
+    """Let irisdrop read and decide images again."""
+    with _acting(config_path) as (_, desk, told):
+        for number in numbers:
+            told.append(f"Image {number} is {desk.release(number, by=by).state} again.")
 
 
 @quarantine.command("discard")
-@click.argument("number", type=int, metavar="ID")
+@NUMBERS
 @click.option("--by", default=getpass.getuser, metavar="NAME")
 @click.option("--why", required=True, metavar="TEXT", help="Why it will never be delivered.")
 @click.pass_obj
-def discard(config_path: Path | None, number: int, by: str, why: str) -> None:
-    """Never deliver an image; `undo` takes it back."""
-    with records(config_path) as opened:
-        _desk(opened).discard(number, by=by, why=why)
-        click.echo(f"Image {number} is discarded.")
+def discard(config_path: Path | None, numbers: tuple[int, ...], by: str, why: str) -> None:
+    """Never deliver images; `undo` takes it back."""
+    with _acting(config_path) as (_, desk, told):
+        for number in numbers:
+            desk.discard(number, by=by, why=why)
+            told.append(f"Image {number} is discarded.")
 
 
 @quarantine.command("undo")
-@click.argument("number", type=int, metavar="ID")
+@NUMBERS
 @click.option("--by", default=getpass.getuser, metavar="NAME")
 @click.pass_obj
-def undo(config_path: Path | None, number: int, by: str) -> None:
-    """Take back an assignment that has not been sent, or a discard."""
-    with records(config_path) as opened:
-        _desk(opened).undo(number, by=by)
-        click.echo(f"Image {number} is back in quarantine.")
+def undo(config_path: Path | None, numbers: tuple[int, ...], by: str) -> None:
+    """Take back assignments that have not been sent, or discards."""
+    with _acting(config_path) as (_, desk, told):
+        for number in numbers:
+            desk.undo(number, by=by)
+            told.append(f"Image {number} is back in quarantine.")
 
 
 @quarantine.command("recall")
-@click.argument("number", type=int, metavar="ID")
+@NUMBERS
 @click.option("--by", default=getpass.getuser, metavar="NAME")
 @click.option("--why", required=True, metavar="TEXT", help="What was wrong with the delivery.")
 @click.pass_obj
-def recall(config_path: Path | None, number: int, by: str, why: str) -> None:
-    """Take a delivered image back; the next assignment corrects the platform's record."""
+def recall(config_path: Path | None, numbers: tuple[int, ...], by: str, why: str) -> None:
+    """Take delivered images back; the next assignment corrects the platform's record."""
+    with _acting(config_path) as (_, desk, told):
+        for number in numbers:
+            desk.recall(number, by=by, why=why)
+            told.append(
+                f"Image {number} is back in quarantine; the platform keeps it where it was until it is assigned."
+            )
+
+
+@contextmanager
+def _acting(config_path: Path | None) -> Iterator[tuple[Records, Quarantine, list[str]]]:
+    """What a person decides about several images is one commit: all of it, or nothing; it is told when it is done."""
+    told: list[str] = []
     with records(config_path) as opened:
-        _desk(opened).recall(number, by=by, why=why)
-        click.echo(f"Image {number} is back in quarantine; the platform keeps it where it was until it is assigned.")
+        desk = _desk(opened)
+        with opened.journal.transaction():
+            yield opened, desk, told
+    for line in told:
+        click.echo(line)
 
 
 def row(opened: Records, image: ImageFile) -> dict[str, Any]:
@@ -160,7 +199,7 @@ def _show(found: dict[str, Any]) -> None:
         click.echo(f"  {step['at'][:19]}  {step['after']:<12} {step['who']}: {step['why']}")
 
 
-def _desk(opened: Records) -> Any:
+def _desk(opened: Records) -> Quarantine:
     from irisdrop.desk import open_desk
     from irisdrop.profiles.config import load_profiles
 

@@ -21,10 +21,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from irisdrop.record.journal import StaleImage
+from irisdrop.surface.exams import eye_of
 from irisdrop.surface.page import metrics, views, words
 from irisdrop.surface.page.access import Doorkeeper, Session
 from irisdrop.surface.page.door import COOKIE
-from irisdrop.surface.page.exams import eye_of
 from irisdrop.surface.page.office import Office, Seen
 from irisdrop.surface.page.pictures import Pictures
 from irisdrop.surface.page.views import Asked

@@ -28,7 +28,7 @@ from irisdrop.record.spool import Spool
 from irisdrop.recovery import JOURNAL
 from irisdrop.replay import Replay, Replayed
 from irisdrop.suggest import suggested
-from irisdrop.surface.page.exams import Exam, exams_of, eye_of
+from irisdrop.surface.exams import Exam, exams_of, eye_of
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import Condition, Severity
 from irisdrop.vocabulary.faults import FaultyFile, Foreseen

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from irisdrop import __version__
 from irisdrop.replay import Replayed
+from irisdrop.surface.exams import Exam, exams_of, eye_of, moment_of, says_hour
 from irisdrop.surface.page import shown, words
-from irisdrop.surface.page.exams import Exam, exams_of, eye_of, moment_of, says_hour
 from irisdrop.surface.page.office import Office, Seen
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import Standing as OrderStanding

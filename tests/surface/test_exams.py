@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from irisdrop.surface.page.exams import exams_of, eye_of
+from irisdrop.surface.exams import exams_of, eye_of
 from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.states import State
 
