@@ -37,9 +37,9 @@ def run(config_path: Path | None, once: bool, verbose: bool) -> None:
             return
         if not by_journald():
             click.echo(f"irisdrop runs on {config.state}; Ctrl-C stops it", err=True)
-        keep_watched(agent.alive, stop)
         with page_beside(agent):
             notify("READY=1")
+            keep_watched(agent.alive, stop)
             agent.run(stop)
             notify("STOPPING=1")
 
