@@ -179,6 +179,8 @@ def rows_of(file: Path, scratch: Path, sql: str) -> list[dict[str, Any]]:
                     shutil.copyfile(f"{file}{suffix}", scratch / f"copy{suffix}")
             with contextlib.closing(sqlite3.connect(scratch / "copy")) as copy:
                 copy.row_factory = sqlite3.Row
+                # In a damaged journal a text may be none; the agent must cope with that, and so must we.
+                copy.text_factory = lambda raw: raw.decode("utf-8", "replace")
                 if copy.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
                     return [dict(row) for row in copy.execute(sql)]
         except sqlite3.DatabaseError as error:
