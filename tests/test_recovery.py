@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,22 @@ def test_a_sound_journal_is_opened_as_it_is(stopped: Any) -> None:
     assert not rebuilt(stopped)
     assert stopped.journal.counts()[State.DELIVERED] == 20
     assert list(stopped.state.glob("*.damaged-*")) == []
+
+
+@pytest.mark.parametrize("table", ["meta", "migrations", "images", "history", "conditions"])
+def test_a_spoilt_page_is_damage_whichever_statement_meets_it_first(stopped: Any, table: str) -> None:
+    """The page of `meta` was met before the check, and the agent failed at every start."""
+    path = stopped.state / JOURNAL
+    with closing(sqlite3.connect(path)) as opened:
+        opened.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = opened.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = opened.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(random.Random(table).randbytes(size))
+    start(stopped)
+    assert rebuilt(stopped)
+    nothing_lost(stopped)
 
 
 @pytest.mark.parametrize("clean", ["yes", "no"])

@@ -28,7 +28,8 @@ class Damaged(Exception):
 
 
 class _DamageTold:
-    """Tells when a statement finds that the file is unsound; a class, because it stands around every statement."""
+    """Tells when a statement finds that the file is unsound, and raises Damaged; a class, because it stands around
+    every statement."""
 
     __slots__ = ("_tell",)
 
@@ -41,6 +42,7 @@ class _DamageTold:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
             self._tell()
+            raise Damaged(str(error)) from error
 
 
 class Database:
@@ -64,6 +66,9 @@ class Database:
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
             self._refuse_holes()
+        except Damaged:
+            self.close()
+            raise
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self.close()
             if not _tells_damage(error):

@@ -207,7 +207,7 @@ def test_damage_that_a_statement_meets_is_told(tmp_path: Path, clock: Any) -> No
     told = threading.Event()
     database = Database(path, clock)
     database.on_damage = told.set
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(Damaged):
         database.rows("SELECT * FROM meta ORDER BY value")
     assert told.is_set()
     database.close()
