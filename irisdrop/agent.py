@@ -116,7 +116,9 @@ class Agent:
             )
             for camera in self.config.cameras
         ]
-        self.housekeeping = Housekeeping(self.config, self.journal, self.spool, self.conditions, self.clock)
+        self.housekeeping = Housekeeping(
+            self.config, self.journal, self.spool, self.conditions, self.clock, self.profiles
+        )
 
     # ------------------------------------------------------------------ running
 
@@ -330,7 +332,8 @@ class Agent:
             self.sync_asked.clear()
 
     def _keep_house(self, stop: threading.Event) -> None:
-        while not self.clock.wait(stop, 60.0):
+        # A spool that is full lets images wait: what may go goes at once.
+        while not self.clock.wait(stop, 5.0 if self.conditions.subjects("SPOOL_FULL") else 60.0):
             try:
                 if self.clock.monotonic() - self._head_told >= HEAD_EVERY:
                     self._tell_head()

@@ -7,12 +7,16 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
-from irisdrop.matching.series import flickers, one_eyed
+from irisdrop.matching.series import TooFew, flickers, one_eyed, too_few
 from irisdrop.profiles.config import CameraSettings, Config
+from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.record.orders import Orders
@@ -20,6 +24,7 @@ from irisdrop.record.overview import Overview
 from irisdrop.record.retention import Retention
 from irisdrop.record.spool import Spool
 from irisdrop.record.system import sync_folder
+from irisdrop.record.text import moment
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.marks import mark
@@ -27,12 +32,24 @@ from irisdrop.vocabulary.states import ENDED, State
 
 log = logging.getLogger(__name__)
 
+NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
+EYES: Final = {"R": "the right eye", "L": "the left eye"}
+
 
 class Housekeeping:
     """Looks after what nobody waits for."""
 
-    def __init__(self, config: Config, journal: Journal, spool: Spool, conditions: Conditions, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        spool: Spool,
+        conditions: Conditions,
+        clock: Clock,
+        profiles: Mapping[str, DeviceProfile] = NONE,
+    ) -> None:
         self._config = config
+        self._profiles = profiles
         self._journal = journal
         self._orders = Orders(journal.database, clock, config.worklist.stale)
         self._spool = spool
@@ -45,6 +62,7 @@ class Housekeeping:
         self.tell_counts()
         self.tell_clocks()
         self.tell_series()
+        self.tell_rebuilt()
         self._clear_spool()
         self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
         for camera in self._config.cameras:
@@ -86,8 +104,17 @@ class Housekeeping:
         held = {image.entry for image in newest if image.entry is not None}
         entries = {entry.id: entry for number in held if (entry := self._orders.get(number)) is not None}
         one_eye = one_eyed(newest, entries, self._clock.now())
-        eyes = {"R": "the right eye alone", "L": "the left eye alone"}
-        self._tell_all("ONE_EYE_ONLY", {f"image {found.image}": eyes[found.eye] for found in one_eye})
+        self._tell_all("ONE_EYE_ONLY", {f"image {found.image}": f"{EYES[found.eye]} alone" for found in one_eye})
+        expected = {camera: profile.expect for camera, profile in self._profiles.items() if profile.expect}
+        self._tell_all("FIELDS_MISSING", _missing(too_few(newest, entries, expected, self._clock.now())))
+
+    def tell_rebuilt(self) -> None:
+        """That the journal was rebuilt is told for `late`: whoever has not looked by then finds it in the audit trail."""
+        rebuilt = self._journal.meta("rebuilt")
+        if rebuilt is None or self._clock.now() - moment(rebuilt) < timedelta(seconds=self._config.late):
+            return
+        self._conditions.clear("JOURNAL_REBUILT", "journal")
+        self._journal.drop_meta("rebuilt")  # after it: as long as this stands, every start tells it again
 
     def _newest(self) -> list[ImageFile]:
         return Overview(self._journal.database).arrived_since(self._clock.now() - timedelta(days=1), 500)
@@ -167,6 +194,15 @@ def _move(source: Path, target: Path) -> None:
         draft.rename(target)
         sync_folder(target.parent)
         source.unlink()
+
+
+def _missing(found: list[TooFew]) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for one in found:
+        words = f"{one.held} of {one.expected} pictures of {EYES[one.eye]}"
+        subject = f"image {one.image}"
+        told[subject] = f"{told[subject]}, {words}" if subject in told else words
+    return told
 
 
 def _clock_detail(wanted: timedelta) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import pytest
 
 from irisdrop.housekeeping import Housekeeping
 from irisdrop.profiles.config import Config, parse_config
+from irisdrop.profiles.profile import load_profile
 from irisdrop.record.spool import Origin
+from irisdrop.record.text import stamp
+from irisdrop.recovery import recover
 from irisdrop.vocabulary.deliveries import Receipt
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
@@ -57,6 +61,41 @@ def test_an_exam_of_one_eye_is_told_until_the_other_eye_comes(records: Any, tmp_
     assert told(records, config, "ONE_EYE_ONLY") == [("image 1", "the right eye alone")]
     records.matched(eye="L", name="2.jpg", content=b"2")
     assert told(records, config, "ONE_EYE_ONLY") == []
+
+
+def test_missing_fields_are_told_until_they_come(records: Any, tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    profile = replace(load_profile("optos-daytona", base=tmp_path), expect=2)
+
+    def missing() -> list[tuple[str, str]]:
+        house = Housekeeping(
+            config, records.journal, records.spool, records.conditions, records.clock, {"room-2": profile}
+        )
+        house.tell_series()
+        return [(one.subject, one.detail) for one in records.conditions.active() if one.code == "FIELDS_MISSING"]
+
+    for number, eye in enumerate("RRL", 1):
+        records.matched(eye=eye, name=f"{number}.jpg", content=b"%d" % number)
+    records.clock.advance(900)
+    assert missing() == [("image 3", "1 of 2 pictures of the left eye")]
+    records.matched(eye="L", name="4.jpg", content=b"4")
+    assert missing() == []
+    records.clock.advance(900)
+    assert missing() == []
+
+
+def test_a_rebuilt_journal_is_told_at_every_start_for_a_week_and_then_no_more(records: Any, tmp_path: Path) -> None:
+    def told_after(seconds: float) -> bool:
+        records.clock.advance(seconds)
+        recover(records.journal, records.spool, records.conditions)
+        keeper(records, tmp_path).turn()
+        return any(one.code == "JOURNAL_REBUILT" for one in records.conditions.active())
+
+    records.journal.set_meta("rebuilt", stamp(records.clock.now()))
+    assert told_after(0)
+    assert told_after(7 * DAY - 1)
+    assert not told_after(1)
+    assert not told_after(1)
 
 
 def test_a_number_that_changes_and_changes_back_is_told_with_the_images(

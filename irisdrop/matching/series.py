@@ -1,8 +1,8 @@
-"""What only several images together show: a number that flickers, and an exam with one eye's pictures only."""
+"""What only several images together show: a number that flickers, and an exam that lacks an eye or a field."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
@@ -40,6 +40,17 @@ class OneEye:
     eye: str
 
 
+@dataclass(frozen=True, slots=True)
+class TooFew:
+    """An exam that holds fewer pictures of `eye` by one camera than expected; `image` is that camera's last."""
+
+    image: int
+    entry: str
+    eye: str
+    held: int
+    expected: int
+
+
 def flickers(images: Iterable[ImageFile], zone: tzinfo) -> list[Flicker]:
     """Where an identifier of one camera's images changes and changes back within seconds."""
     timed = [(when, image) for image in images if (when := _moment(image, zone)) is not None]
@@ -49,17 +60,45 @@ def flickers(images: Iterable[ImageFile], zone: tzinfo) -> list[Flicker]:
 
 def one_eyed(images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], now: datetime) -> list[OneEye]:
     """Exams that are over, whose patient can still be called back, and that show one eye only."""
-    held = sorted((i for i in images if i.entry in entries and i.state in WITH_ORDER), key=lambda i: i.entry or "")
     found = []
+    for entry, exam in _over(images, entries, now):
+        eyes = {image.eye for image in exam}
+        if entry.single_eye is None and eyes in ({"R"}, {"L"}):
+            found.append(OneEye(exam[-1].id, entry.id, eyes.pop() or ""))
+    return found
+
+
+def too_few(
+    images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], expected: Mapping[str, int], now: datetime
+) -> list[TooFew]:
+    """Exams that are over, whose patient can still be called back, with fewer pictures of an eye than `expected`
+    (camera → pictures of each eye).
+
+    An eye without any picture is `one_eyed`'s to tell. Where the platform finds the eye nothing can be counted.
+    """
+    found = []
+    for entry, exam in _over(images, entries, now):
+        for camera, wanted in sorted(expected.items()):
+            of_it = [image for image in exam if image.camera == camera]
+            if any(image.eye not in ("R", "L", "B") for image in of_it):
+                continue
+            for eye in ("R", "L"):
+                held = sum(image.eye in (eye, "B") for image in of_it)
+                if 0 < held < wanted and entry.single_eye in (None, eye):
+                    found.append(TooFew(of_it[-1].id, entry.id, eye, held, wanted))
+    return found
+
+
+def _over(
+    images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], now: datetime
+) -> Iterator[tuple[WorklistEntry, list[ImageFile]]]:
+    """Each open order whose exam is over and whose patient can still be called back, with its images as they came."""
+    held = sorted((i for i in images if i.entry in entries and i.state in WITH_ORDER), key=lambda i: i.entry or "")
     for identifier, group in groupby(held, key=lambda image: image.entry or ""):
         exam = sorted(group, key=lambda image: (image.arrived, image.id))
-        eyes = {image.eye for image in exam}
-        entry, age = entries[identifier], now - exam[-1].arrived
-        if entry.single_eye is not None or entry.standing is not Standing.OPEN or not EXAM_OVER <= age <= CALLED_BACK:
-            continue
-        if eyes in ({"R"}, {"L"}):
-            found.append(OneEye(exam[-1].id, identifier, eyes.pop() or ""))
-    return found
+        entry = entries[identifier]
+        if entry.standing is Standing.OPEN and EXAM_OVER <= now - exam[-1].arrived <= CALLED_BACK:
+            yield entry, exam
 
 
 def _flickers_of(key: str, timed: Sequence[tuple[datetime, ImageFile]]) -> list[Flicker]:

@@ -80,6 +80,7 @@ def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...])
         eye=written.eye,
         patience=written.patience,
         oldest=written.oldest,
+        expect=written.expect,
         context=context_of(found, written.context),
         examples=proven(found, written, readable, skeleton),
     )

@@ -188,6 +188,7 @@ class DeviceProfile:
     eye: Literal["required", "platform"]
     patience: float
     oldest: float
+    expect: int | None
     context: tuple[tuple[str, str], ...]
     examples: tuple[Example, ...]
 

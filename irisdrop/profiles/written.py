@@ -211,5 +211,8 @@ class WrittenProfile(Written):
     eye: Literal["required", "platform"] = Field("required", description="Who must know the eye.")
     patience: Duration = Field(14400.0, description="How long an image waits for a late order.")
     oldest: Duration = Field(2592000.0, description="How old a picture may be when it arrives.")
+    expect: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        None, description="How many pictures (fields) of each eye an exam holds at least."
+    )
     context: ContextMap = Field("Primary", description="What the picture is for the reader; or glob → context.")
     examples: list[WrittenExample] = Field(description="Every profile proves itself.")

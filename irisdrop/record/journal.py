@@ -413,6 +413,11 @@ class Journal:
         with self._db.transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def drop_meta(self, key: str) -> None:
+        """Remember one fact no more."""
+        with self._db.transaction():
+            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
+
     def camera_started(self, camera: str) -> datetime | None:
         """When a camera's folder was first looked through; None at its first start."""
         row = self._db.row("SELECT first_start FROM cameras WHERE name = ?", (camera,))

@@ -214,6 +214,12 @@ KINDS: Final[dict[str, Kind]] = {
             "Take the other eye while the patient is there, or tell whoever ordered it why it is missing.",
         ),
         Kind(
+            "FIELDS_MISSING",
+            "An exam holds fewer pictures of an eye than its camera's profile expects",
+            W,
+            "Take the missing pictures while the patient is there, or tell whoever ordered them why they are missing.",
+        ),
+        Kind(
             "CLOCK_DRIFT",
             "The camera's clock differs from this computer's",
             W,

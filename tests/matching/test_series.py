@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from irisdrop.matching.series import Flicker, OneEye, flickers, one_eyed
+from irisdrop.matching.series import Flicker, OneEye, TooFew, flickers, one_eyed, too_few
 from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.orders import Standing, WorklistEntry
 from irisdrop.vocabulary.states import State
@@ -80,3 +80,37 @@ def test_an_order_for_a_single_eye_or_one_that_is_closed_asks_for_no_more() -> N
 
 def test_a_picture_in_quarantine_is_no_picture_of_the_exam() -> None:
     assert one_eyed([*exam("R"), *exam("L", state=State.QUARANTINED)], {"E1": BOTH}, NOW) == [OneEye(1, "E1", "R")]
+
+
+def lacking(*eyes: str, ago: float = 30, order: WorklistEntry = BOTH, expected: int = 2) -> list[tuple[str, int]]:
+    found = too_few(exam(*eyes, ago=ago), {"E1": order}, {"room-1": expected}, NOW)
+    assert all((one.image, one.entry, one.expected) == (len(eyes), "E1", expected) for one in found)
+    return [(one.eye, one.held) for one in found]
+
+
+def test_an_exam_with_fewer_fields_of_an_eye_than_expected_is_told_while_the_patient_can_be_called_back() -> None:
+    assert lacking("R", "R", "L") == [("L", 1)]
+    assert lacking("R", "L") == [("R", 1), ("L", 1)]
+    assert lacking("R", "R", "L", ago=3) == []
+    assert lacking("R", "R", "L", ago=600) == []
+
+
+def test_enough_fields_are_an_exam_and_a_picture_of_both_eyes_is_one_of_each() -> None:
+    assert lacking("R", "R", "L", "L", "L") == []
+    assert lacking("R", "L", "B") == []
+
+
+def test_only_the_eye_of_a_single_eye_order_is_expected_and_an_eye_never_seen_is_told_elsewhere() -> None:
+    assert lacking("R", order=replace(BOTH, single_eye="R")) == [("R", 1)]
+    assert lacking("R", "R") == []
+    assert lacking("R", "R", "L", order=replace(BOTH, standing=Standing.COMPLETED)) == []
+
+
+def test_where_the_platform_finds_the_eye_fields_are_not_counted() -> None:
+    assert lacking("R", "U") == []
+
+
+def test_fields_are_counted_for_each_camera_that_expects_some() -> None:
+    other = replace(exam("R", "L")[0], id=9, camera="oct")
+    assert too_few([*exam("R", "R", "L", "L"), other], {"E1": BOTH}, {"room-1": 2}, NOW) == []
+    assert too_few([*exam("R", "R", "L", "L"), other], {"E1": BOTH}, {"oct": 3}, NOW) == [TooFew(9, "E1", "R", 1, 3)]

@@ -48,6 +48,7 @@ agree: [AccessionNumber]
 eye: platform
 patience: 1h
 oldest: 7d
+expect: 2
 context: {"mosaic*": Aggregate}
 examples:
   - {file: x/7.jpg, gives: {PatientID: 000007}}
@@ -84,10 +85,10 @@ def test_everything_that_is_set_arrives() -> None:
         "PatientID",
     ]
     assert (profile.within, profile.agree, profile.eye) == (None, ("AccessionNumber",), "platform")
-    assert (profile.patience, profile.oldest) == (3600, 604800)
+    assert (profile.patience, profile.oldest, profile.expect) == (3600, 604800, 2)
     assert [(one.file, one.refuses, one.line) for one in profile.examples] == [
-        ("x/7.jpg", None, 24),
-        ("a.jpg", Code.NO_KEYS, 25),
+        ("x/7.jpg", None, 25),
+        ("a.jpg", Code.NO_KEYS, 26),
     ]
     assert profile.examples[0].gives == {"PatientID": "000007"}
     assert profile.keys == {"PatientID", "AccessionNumber", "ScheduledProcedureStepID", "ImageLaterality"}
@@ -97,6 +98,7 @@ def test_what_is_not_set_has_its_default(good: str) -> None:
     profile = parse_profile(good, "x.yaml")
     assert (profile.settle, profile.give_up, profile.done) == (2, 60, None)
     assert (profile.within, profile.patience, profile.oldest) == (86400, 14400, 2592000)
+    assert profile.expect is None
     assert (profile.agree, profile.eye, profile.context) == ((), "required", (("*", "Primary"),))
 
 
