@@ -54,13 +54,11 @@ class Database:
     def __init__(self, path: Path, clock: Clock) -> None:
         _refuse_network(path.parent)
         self._prepare(path, clock)
-        new = not path.exists()
+        if not path.exists():
+            _begin_file(path)
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
             self._connection.row_factory = sqlite3.Row
-            if new:
-                private_file(path)  # SQLite gives the files that it keeps beside it the same rights
-                self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a new file can take it
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -259,6 +257,21 @@ def _tells_damage(error: Exception) -> bool:
     if isinstance(error, UnicodeDecodeError) or str(error).startswith("Could not decode to UTF-8"):
         return True  # a name or value that lost a bit is no text any more
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _begin_file(path: Path) -> None:
+    """An empty database that gives pages back, moved into place whole: a power cut leaves it or nothing."""
+    draft = path.with_name(path.name + ".empty")
+    draft.unlink(missing_ok=True)
+    with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        private_file(draft)  # SQLite gives the files that it keeps beside it the same rights
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only a new file can take it
+        connection.execute("VACUUM")  # writes it
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_folder(path.parent)
 
 
 def _refuse_while_old(path: Path) -> None:
