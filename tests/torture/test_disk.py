@@ -116,6 +116,7 @@ def test_a_read_only_state_folder_is_a_foreseen_failure(small: Any) -> None:
     small.settled()
 
 
+@pytest.mark.timeout(200)
 def test_a_spool_at_its_limit_lets_images_wait_in_their_folder(make_site: Callable[..., Any]) -> None:
     """The platform is away and the budget used up: visible, and over when the platform is back."""
     site = make_site(more="spool: {limit: 600KB, keep: 0s}\n")
