@@ -101,24 +101,34 @@ def _orders(config: Config | None) -> Iterator[Orders | None]:
 
 def _show(found: dict[str, Any], unmasked: bool) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.tree import Tree
 
-    from irisdrop.surface.mask import masked
+    from irisdrop.surface.mask import masked, visible
 
-    shape = (lambda text: text) if unmasked else masked
+    def told(text: str) -> str:
+        # A name such as `[bold]7` is a text and no markup.
+        return escape(visible(text))
+
+    def shape(text: str) -> str:
+        return told(text if unmasked else masked(text))
+
     colour = {"matched": "green", "unreadable": "red"}.get(found["decision"], "yellow")
     head = found["decision"] if found["reason"] is None else f"{found['decision']}: {found['reason']}"
-    tree = Tree(f"[bold {colour}]{head}[/]" + (f" ({found['detail']})" if found["detail"] else ""), highlight=False)
-    read = tree.add(f"read by {found['profile']}" + ("" if found["taken"] else ", which does not take this name"))
+    tree = Tree(
+        f"[bold {colour}]{head}[/]" + (f" ({told(found['detail'])})" if found["detail"] else ""), highlight=False
+    )
+    read = tree.add(f"read by {told(found['profile'])}" + ("" if found["taken"] else ", which does not take this name"))
     for reading in found["readings"]:
         raw = "" if reading["raw"] == reading["value"] else f" (from {shape(reading['raw'])})"
-        read.add(f"{reading['key']} = {shape(reading['value'])}{raw}  [dim]{reading['source']}[/]")
+        read.add(f"{reading['key']} = {shape(reading['value'])}{raw}  [dim]{told(reading['source'])}[/]")
     if found["trace"]:
         steps = tree.add("decided")
         for line in found["trace"]:
-            steps.add(line)
+            steps.add(told(line))
     if found["candidates"]:
         orders = tree.add("orders")
         for candidate in found["candidates"]:
-            orders.add(f"{candidate['entry']['id']}: {candidate['refused'] or '[green]fits[/]'}")
+            refused = told(candidate["refused"] or "")
+            orders.add(f"{told(candidate['entry']['id'])}: {refused or '[green]fits[/]'}")
     Console().print(tree, highlight=False)

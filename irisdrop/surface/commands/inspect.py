@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from irisdrop.surface.mask import masked
+from irisdrop.surface.mask import masked, visible
 from irisdrop.surface.opened import as_json
 from irisdrop.surface.people import CONFIGURED, entries_of
 from irisdrop.vocabulary.faults import Foreseen
@@ -51,7 +51,7 @@ def inspect(config_path: Path | None, file: Path, unmasked: bool, worklist: str 
         click.echo(f"not readable: {part}: {why}")
     for place, text, keys in rows:
         mark = f"   <- {', '.join(keys)} on the worklist" if keys else ""
-        click.echo(f"{place:<44} {shape(text)[:WIDEST]}{mark}")
+        click.echo(f"{visible(place):<44} {visible(shape(text)[:WIDEST])}{mark}")
 
 
 def people_of(config_path: Path | None, worklist: str | None) -> list[Person]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irisdrop.surface.mask import visible
 from irisdrop.surface.opened import Records, as_json, records
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import REASONS, Code
@@ -45,7 +46,8 @@ def list_(config_path: Path | None, for_scripts: bool) -> None:
         first = number == 0 or found[number - 1]["exam"] != item["exam"]
         lead = "" if first else "  "
         click.echo(
-            f"{item['id']:>6}  {lead}{item['reason']:<20} {item['since'][:16]}  {item['camera']}  {item['file']}"
+            f"{item['id']:>6}  {lead}{item['reason']:<20} {item['since'][:16]}  {item['camera']}  "
+            f"{visible(item['file'])}"
         )
     told = f"{len(found)} images of {len(exams)} exams wait for a person."
     click.echo(told if found else "Nothing waits for a person.")
@@ -187,16 +189,16 @@ def row(opened: Records, image: ImageFile) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    click.echo(f"image {found['id']}  {found['state']}  {found['camera']}  {found['file']}")
+    click.echo(f"image {found['id']}  {found['state']}  {found['camera']}  {visible(found['file'])}")
     if found["reason"]:
         reason = REASONS[Code(found["reason"])]
-        click.echo(f"{reason.code}: {reason.sentence} ({found['detail']})\nTry: {reason.remedy}")
+        click.echo(f"{reason.code}: {reason.sentence} ({visible(found['detail'] or '')})\nTry: {reason.remedy}")
     for reading in found["readings"]:
-        click.echo(f"  {reading['key']:<22} {reading['value']:<28} {reading['source']}")
+        click.echo(f"  {reading['key']:<22} {visible(reading['value']):<28} {visible(reading['source'])}")
     for suggestion in found["suggestions"]:
-        click.echo(f"  maybe {suggestion['entry']}: {'; '.join(suggestion['why'])}")
+        click.echo(f"  maybe {suggestion['entry']}: {visible('; '.join(suggestion['why']))}")
     for step in found["history"]:
-        click.echo(f"  {step['at'][:19]}  {step['after']:<12} {step['who']}: {step['why']}")
+        click.echo(f"  {step['at'][:19]}  {step['after']:<12} {visible(step['who'])}: {visible(step['why'] or '')}")
 
 
 def _desk(opened: Records) -> Quarantine:

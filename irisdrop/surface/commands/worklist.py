@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from irisdrop.surface.mask import visible
 from irisdrop.surface.opened import as_json, records
 from irisdrop.vocabulary.faults import Foreseen
 
@@ -31,7 +32,7 @@ def show(config_path: Path | None, for_scripts: bool) -> None:
     for entry in entries:
         start = "" if entry.start is None else f"{entry.start.astimezone(opened.config.site.zone):%Y-%m-%d %H:%M}"
         who = f"{entry.keys.get('PatientID', ''):<14} {entry.keys.get('PatientName', '')}"
-        click.echo(f"{entry.id:<24} {start:<17} {who}")
+        click.echo(f"{visible(entry.id):<24} {start:<17} {visible(who)}")
     click.echo(f"{len(entries)} open orders; synced {'never' if synced is None else f'{synced:%Y-%m-%d %H:%M} UTC'}.")
 
 
