@@ -136,7 +136,7 @@ class Decider:
         for image, future in read:
             try:
                 outcome = future.result()
-                if outcome is None or self._earlier_unread(image):
+                if outcome is None or self._journal.earlier_unread(image):
                     continue
                 with self._journal.transaction():
                     self._identified(image, *outcome)
@@ -155,11 +155,6 @@ class Decider:
         if moved:
             self._on_matched()
         return moved
-
-    def _earlier_unread(self, image: ImageFile) -> bool:
-        """Whether an earlier image of the same bytes is still to be read: then it can't be known to be its twin."""
-        others = self._journal.with_digest(image.digest or "")
-        return any(other.id < image.id and other.state is State.SETTLED for other in others)
 
     def _read(self, image: ImageFile) -> Read | None:
         """What an image says and, where it was recovered, what the platform has of it; None where that can't be known
@@ -213,11 +208,13 @@ class Decider:
             self._journal.keep_profile(profile.digest, profile.name, profile.text)
             self._kept.add(profile.digest)
         image = self._journal.identify(image, said.readings, profile.digest, f"read by {profile.name}")
-        twin = twin_of(image, image.readings, self._journal.with_digest(image.digest or ""))
-        if receipt is not None and twin is None and self._receipt_agrees(image, receipt):
+        if receipt is not None and self._no_twin(image) and self._receipt_agrees(image, receipt):
             self._already_there(image, receipt)
         else:
             self._decide(image, profile)
+
+    def _no_twin(self, image: ImageFile) -> bool:
+        return twin_of(image, image.readings, self._journal.with_digest(image.digest or "")) is None
 
     # ------------------------------------------------------------------ decision
 

@@ -58,15 +58,13 @@ class Attempts:
                 raise StaleImage(f"image {image.id} is being sent already")
             if self._journal.order_unsure(image.id):
                 raise StaleImage(f"the order of image {image.id} was withdrawn or changed")
-            cursor = self._db.execute(
-                "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?)",
+            (row,) = self._db.rows(
+                "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?) RETURNING *",
                 (image.id, now.entry, now.eye, stamp(self._clock.now())),
             )
             self._journal.audit.write(
                 Kind.BEGIN, "E", AGENT, image=image.id, digest=image.digest, entry=now.entry, detail="deliver"
             )
-            row = self._db.row("SELECT * FROM attempts WHERE id = ?", (cursor.lastrowid,))
-            assert row is not None
             return _attempt(row)
 
     def end(self, attempt: Attempt, outcome: str, next_try: datetime | None = None) -> None:

@@ -10,8 +10,9 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from irisdrop.record.database import Database
@@ -82,8 +83,11 @@ class AuditRecord:
 
     def hashed(self) -> str:
         """The hash that its values give."""
-        values = [value for name, value in asdict(self).items() if name != "hash"]
-        return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(_unhashed(self), separators=(",", ":")).encode()).hexdigest()
+
+
+# Not `asdict`, which copies every value: two of these are made for each record.
+_unhashed: Final = attrgetter(*(field.name for field in fields(AuditRecord) if field.name != "hash"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,9 @@ class Audit:
             record = AuditRecord(
                 head.number + 1, at, kind.value, action, outcome, who, image, digest, entry, detail, head.hash
             )
-            values = tuple(asdict(record).values())[:-1]
-            self._db.execute("INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", (*values, record.hashed()))
+            self._db.execute(
+                "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", (*_unhashed(record), record.hashed())
+            )
 
     def head(self) -> Head:
         """The last record's number and hash; number 0 where there is none."""

@@ -216,9 +216,8 @@ class Journal:
         """
         with self._db.transaction():
             state = after(image.state, event)
-            self._update(image, state, changes)
+            moved = self._update(image, state, changes)
             self._write_history(image.id, event, image.state, state, who, why)
-            moved = self.get(image.id)
             self._tell(moved, event, image.state, who, changes.get("despite"))
             return moved
 
@@ -245,8 +244,7 @@ class Journal:
     def note(self, image: ImageFile, **changes: Any) -> ImageFile:
         """Change columns without a transition (a decision that waits, the next try)."""
         with self._db.transaction():
-            self._update(image, image.state, changes)
-            return self.get(image.id)
+            return self._update(image, image.state, changes)
 
     # ------------------------------------------------------------------ questions
 
@@ -276,6 +274,13 @@ class Journal:
         """Every image of these bytes, oldest first."""
         rows = self._db.rows("SELECT * FROM images WHERE digest = ? ORDER BY id", (digest,))
         return [as_image(row) for row in rows]
+
+    def earlier_unread(self, image: ImageFile) -> bool:
+        """Whether an earlier image of the same bytes is SETTLED and still to be read."""
+        row = self._db.row(
+            "SELECT 1 FROM images WHERE digest = ? AND id < ? AND state = ?", (image.digest, image.id, State.SETTLED)
+        )
+        return row is not None
 
     def on_entry(self, entry: str, *states: State) -> list[ImageFile]:
         """Images that a worklist entry holds, in any of `states`."""
@@ -465,30 +470,30 @@ class Journal:
     def _insert(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:
         at = stamp(arrived)
         fresh = fresh_seconds(self._db, self._clock.now())
-        cursor = self._db.execute(
+        (row,) = self._db.rows(
             "INSERT INTO images (state, camera, path, name, arrived, live, recency, changed, fresh_at) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
+            "VALUES (?,?,?,?,?,?,?,?,?) RETURNING *",
             (State.SEEN, arrival.camera, packed(arrival.path), name or arrival.name, at, int(live), at, at, fresh),
         )
-        assert cursor.lastrowid is not None
-        self._write_history(cursor.lastrowid, "see", None, State.SEEN, AGENT, "appeared in the folder")
-        seen = self.get(cursor.lastrowid)
+        seen = as_image(row)
+        self._write_history(seen.id, "see", None, State.SEEN, AGENT, "appeared in the folder")
         self._log(seen, "see", None, None)
         return seen
 
-    def _update(self, image: ImageFile, state: State, changes: dict[str, Any]) -> None:
+    def _update(self, image: ImageFile, state: State, changes: dict[str, Any]) -> ImageFile:
         columns = {"state": state.value, "changed": stamp(self._clock.now()), **changes}
         if state is image.state and "changed" not in changes:
             del columns["changed"]
         assignments = ", ".join(f"{name} = :{name}" for name in columns)
         if "entry" in columns:
             assignments += ", entry_change = (SELECT change FROM entries WHERE id = :entry)"
-        cursor = self._db.execute(
-            f"UPDATE images SET version = version + 1, {assignments} WHERE id = :_id AND version = :_version",
+        updated = self._db.rows(
+            f"UPDATE images SET version = version + 1, {assignments} WHERE id = :_id AND version = :_version RETURNING *",
             {**columns, "_id": image.id, "_version": image.version},
         )
-        if cursor.rowcount != 1:
+        if not updated:
             raise StaleImage(f"image {image.id} changed since it was looked at")
+        return as_image(updated[0])
 
     def _tell(self, image: ImageFile, event: Event, before: State, who: str, despite: str | None) -> None:
         """To the audit trail in the same commit, to the log after it; neither is told `why`: it may quote a person."""

@@ -176,9 +176,10 @@ class Known:
         return count
 
     def _folder_number(self, camera: str, folder: str) -> int:
-        self._db.execute("INSERT OR IGNORE INTO folders (camera, path) VALUES (?, ?)", (camera, packed(folder)))
-        row = self._db.row("SELECT id FROM folders WHERE camera = ? AND path = ?", (camera, packed(folder)))
-        assert row is not None
+        place = (camera, packed(folder))
+        row = self._db.row("SELECT id FROM folders WHERE camera = ? AND path = ?", place)
+        if row is None:
+            (row,) = self._db.rows("INSERT INTO folders (camera, path) VALUES (?, ?) RETURNING id", place)
         return int(row["id"])
 
 
