@@ -104,6 +104,10 @@ def _choose(case: _Case, candidates: tuple[Candidate, ...], trace: list[str]) ->
     trace.append(f"{len(candidates)} considered, {len(fitting)} fit, {len(still_open)} of them open")
     if len(fitting) > 1:
         return _unmatched(case, (Code.AMBIGUOUS, f"{len(fitting)} orders fit"), candidates, trace)
+    doubtful = next((c.refused for c in candidates if c.code is Code.AMBIGUOUS), None)
+    if doubtful is not None:
+        # It may be the image's order all the same: to take the other one because of that would be a guess.
+        return _unmatched(case, (Code.AMBIGUOUS, doubtful), candidates, trace)
     if still_open and _arrival_chooses(case, candidates):
         words = "by its stamp it is of one order, by its arrival of another"
         return _unmatched(case, (Code.CLOCK_IMPLAUSIBLE, words), candidates, trace)
@@ -112,10 +116,9 @@ def _choose(case: _Case, candidates: tuple[Candidate, ...], trace: list[str]) ->
     if fitting:
         return _unmatched(case, (Code.NO_WORKLIST_ENTRY, "the only order that fits is completed"), candidates, trace)
     codes = {c.code for c in candidates}
-    for code in (Code.AMBIGUOUS, Code.PATIENT_MISMATCH):
-        if code in codes:
-            words = next(c.refused for c in candidates if c.code is code) or ""
-            return _unmatched(case, (code, words), candidates, trace)
+    if Code.PATIENT_MISMATCH in codes:
+        words = next(c.refused for c in candidates if c.code is Code.PATIENT_MISMATCH) or ""
+        return _unmatched(case, (Code.PATIENT_MISMATCH, words), candidates, trace)
     words = f"no open order has this {_names(case)}" if not candidates else "every order with it was refused"
     return _unmatched(case, (Code.NO_WORKLIST_ENTRY, words), candidates, trace)
 

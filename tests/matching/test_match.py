@@ -59,6 +59,18 @@ def reason(decision: Decision) -> Code | None:
 # ---------------------------------------------------------------------- which order
 
 
+def test_an_order_with_a_doubtful_number_is_not_ruled_out_by_it(decide: Callable[..., Decision]) -> None:
+    """Two open orders of the patient, one under a number that another patient has too: the other one is no more likely
+    for that, and to take it would be a guess."""
+    doubtful = order("E1", AccessionNumber="A-1", PatientBirthDate="1961-03-07")
+    sound = order("E6", AccessionNumber="A-6", PatientBirthDate="1961-03-07")
+    stranger = order("E9", PatientID="4711", AccessionNumber="A-1", PatientBirthDate="1950-01-01")
+    assert reason(decide(doubtful, sound, stranger)) is Code.AMBIGUOUS
+    by_number = decide(doubtful, sound, stranger, match_by="[AccessionNumber, PatientID]", AccessionNumber="A-6")
+    assert isinstance(by_number, Matched)
+    assert by_number.entry.id == "E6"
+
+
 def test_a_number_with_another_birth_date_is_a_mismatch_at_once_where_both_decide(
     decide: Callable[..., Decision],
 ) -> None:
