@@ -274,8 +274,8 @@ class Agent:
         self.journal.set_meta(CLEAN, "no")
         # Into the file itself: a WAL that is lost must not take with it that the run did not end in order.
         self.journal.database.fold()
-        for subject in ("delivery", "confirming", "deciding", "worklist", "housekeeping"):
-            self.conditions.clear("STAGE_FAILED", subject)
+        for subject in self.conditions.subjects("STAGE_FAILED"):
+            self.conditions.clear("STAGE_FAILED", subject)  # what fails still is told again
         self.orders.standing_since(
             f"{self.config.worklist.source} {self.config.platform.url if self.config.platform else ''}"
         )

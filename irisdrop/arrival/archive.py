@@ -27,6 +27,7 @@ RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth 
 SMALL: Final = 1 << 20
 BLOCK: Final = 1 << 20
 TAIL: Final = 65557  # the end record and the longest comment
+LOCATOR: Final = 20  # bytes of the ZIP64 locator, just before the end record
 END: Final = struct.Struct("<4s4H2LH")
 
 
@@ -98,6 +99,9 @@ def _finished(file: BufferedReader, size: int) -> bool:
     if at < 0 or len(tail) - at < END.size:
         return False
     _, _, _, _, count, length, _, _ = END.unpack_from(tail, at)
+    if tail[max(0, at - LOCATOR) : at].startswith(b"PK\x06\x07"):
+        # A second end record for more than 4 GB, whose numbers would count instead of those that are checked here.
+        raise Hostile("it is a ZIP64 archive, and no camera exports such a large one")
     if count > MOST_MEMBERS or length > LARGEST_DIRECTORY:
         raise Hostile("it lists more members than any export has")
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -110,6 +111,15 @@ def test_a_member_that_lies_about_its_size_is_refused(opened: Callable[..., obje
     content[at : at + 4] = (10).to_bytes(4, "little")
     assert isinstance(opened(bytes(content)), Unpackable)
     assert spooled(tmp_path / "spool") == []
+
+
+def test_a_second_end_record_whose_numbers_nobody_checked_is_refused(opened: Callable[..., object]) -> None:
+    """`zipfile` believes a ZIP64 record more than the plain one, so the limits of the plain one would mean nothing."""
+    plain = archive((INSIDE, draw(1, "R")))
+    at = plain.rindex(b"PK\x05\x06")
+    huge = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 1 << 30, 0)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, at, 1)
+    assert isinstance(opened(plain[:at] + huge + locator + plain[at:]), Unpackable)
 
 
 def test_damage_anywhere_is_told_and_never_raised(opened: Callable[..., object]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("file", type=click.Path(path_type=Path, exists=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--profile", "profile_name", metavar="NAME", help="A profile of the shelf, or a path; default: the camera's."
 )

@@ -13,6 +13,7 @@ import click
 
 from irisdrop.surface.mask import visible
 from irisdrop.surface.opened import Records, as_json, records
+from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import REASONS, Code
 from irisdrop.vocabulary.states import State
@@ -221,7 +222,7 @@ def _image(opened: Records, number: int) -> ImageFile:
     try:
         return opened.journal.get(number)
     except KeyError:
-        raise click.UsageError(f"there is no image {number}") from None
+        raise Foreseen("NO_SUCH_IMAGE", f"There is no image {number}.", "`irisdrop quarantine list`.") from None
 
 
 def _code(text: str) -> Code:

@@ -87,3 +87,10 @@ def test_an_empty_quarantine_says_so(quarantine: Any) -> None:
     quarantine("discard", "1", "2", "3", "4", "--why", "a test", "--by", "anna")
     assert quarantine("list", "--json").stdout.strip() == "[]"
     assert quarantine("list").stdout.strip() == "Nothing waits for a person."
+
+
+def test_an_image_that_is_not_there_is_foreseen(quarantine: Any) -> None:
+    done = quarantine("show", "99")
+    assert done.returncode == 1
+    assert "There is no image 99." in done.stderr
+    assert "Try:" in done.stderr
