@@ -85,6 +85,33 @@ def test_a_spoilt_page_is_damage_whichever_statement_meets_it_first(stopped: Any
     nothing_lost(stopped)
 
 
+@pytest.mark.parametrize(
+    "flipped",
+    [
+        "UPDATE images SET arrived = replace(arrived, 'T', 'U') WHERE id = 3",
+        "UPDATE images SET changed = substr(changed, 1, 5) || '17' || substr(changed, 8) WHERE id = 3",
+        "UPDATE images SET taken = '2025-02-31T09:30:00.000000Z' WHERE id = 3",
+        "UPDATE images SET readings = replace(readings, '[', '{') WHERE id = 3",
+        "UPDATE images SET reason = 'NO_KEYZ' WHERE id = 3",
+        "UPDATE attempts SET began = 'x' || substr(began, 2)",
+        "UPDATE meta SET value = 'y' || value WHERE key LIKE 'worklist.s%'",
+        "UPDATE migrations SET name = '0001-fyrst' WHERE name = '0001-first'",
+    ],
+)
+def test_a_value_that_lost_a_bit_is_damage_and_stops_no_start(stopped: Any, flipped: str) -> None:
+    """A time that is none made every start fail, and a migration's name looked like a newer version's."""
+    journal = Journal.open(stopped.state / JOURNAL, stopped.clock)
+    with journal.transaction():
+        journal.database.execute(
+            "INSERT INTO attempts (image, entry, eye, began) VALUES (1, 'E1', 'R', '2025-01-14T09:30:00.000000Z')"
+        )
+        assert journal.database.execute(flipped).rowcount > 0
+    journal.close()
+    start(stopped)
+    assert rebuilt(stopped)
+    nothing_lost(stopped)
+
+
 @pytest.mark.parametrize("clean", ["yes", "no"])
 def test_a_journal_that_is_no_database_is_set_aside_and_rebuilt(stopped: Any, clean: str) -> None:
     journal = Journal.open(stopped.state / JOURNAL, stopped.clock)

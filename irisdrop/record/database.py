@@ -188,6 +188,9 @@ class Database:
         unknown = applied - {name for name, _ in MIGRATIONS}
         if unknown:
             self.close()
+            if any(name not in applied for name, _ in MIGRATIONS):
+                # A newer journal has all of ours and more: this is one of ours whose name lost a bit.
+                raise Damaged("a migration that nobody wrote")
             raise Foreseen(
                 "JOURNAL_NEWER",
                 f"The journal {self.path} was written by a newer irisdrop (it has {min(unknown)}).",

@@ -17,6 +17,7 @@ from irisdrop.record.images import plain_decision, plain_readings
 from irisdrop.record.known import Fingerprint, Known, Standing
 from irisdrop.record.orders import fresh_seconds
 from irisdrop.record.text import moment, packed, shown, stamp, unpacked
+from irisdrop.record.values import UNSOUND, question, readable
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched
 from irisdrop.vocabulary.images import MEMBER, ImageFile, Reading
@@ -98,20 +99,13 @@ class Journal:
         return self._db.transaction()
 
     def check(self) -> None:
-        """Read every page and look at every image's row; raises Damaged where either is not sound."""
+        """Read every page, and every value that is read back; raises Damaged where one is not sound."""
         self._db.check()
-        states = ",".join(f"'{state}'" for state in State)
-        codes = ",".join(f"'{code}'" for code in Code)
-        # A flipped bit inside a value leaves the pages sound; what no code of ours can have written is damage too.
-        unsound = self._db.row(
-            f"SELECT 1 FROM images WHERE state NOT IN ({states}) OR NOT json_valid(readings) "
-            f"OR (reason IS NOT NULL AND reason NOT IN ({codes})) "
-            "OR (digest IS NOT NULL AND (length(digest) <> 64 OR digest GLOB '*[^0-9a-f]*')) "
-            "OR (digest IS NULL AND state IN ('SETTLED','IDENTIFIED','MATCHED','UPLOADED','DELIVERED','DUPLICATE')) "
-            "LIMIT 1"
-        )
-        if unsound is not None:
-            raise Damaged("a row holds what was never written")
+        for table in UNSOUND:
+            if self._db.row(question(table)) is not None:
+                raise Damaged(f"a row of {table} holds what was never written")
+        if not readable({row["key"]: row["value"] for row in self._db.rows("SELECT key, value FROM meta")}):
+            raise Damaged("a remembered fact holds what was never written")
 
     def close(self) -> None:
         """Close the file."""
