@@ -112,6 +112,12 @@ def plant(found: Document, node: Node, location: Location) -> Any:
     style = (node.style or "") if isinstance(node, ScalarNode) else ""
     found.values[location] = Place(node.start_mark.line + 1, node.start_mark.column + 1, text, style)
     if isinstance(node, ScalarNode):
+        half = next((char for char in text if "\ud800" <= char <= "\udfff"), None)
+        if half is not None:
+            # Written as an escape in double quotes; no file, page or journal could hold it.
+            found.values[location] = Place(node.start_mark.line + 1, node.start_mark.column + 1, "", style)
+            found.fault("YAML_SYNTAX", found.values[location], f"half a character (U+{ord(half):04X})", "its removal")
+            return "\ufffd"
         return text if text or style else None
     if isinstance(node, SequenceNode):
         items = [plant(found, child, (*location, index)) for index, child in enumerate(node.value)]

@@ -36,6 +36,7 @@ def faults(text: str) -> list[Fault]:
         ('a: "D:\\Exports"\n', 1, 7, 'a \\ inside "double quotes" begins an escape'),
         ("a: 'x\nb: 1\nc: 'y'\n", 1, 4, "a quote is opened and not closed in its line"),
         ("a: 'x\nb: y'\n", 1, 4, "a quote is opened and not closed in its line"),
+        ('a: 1\nb: "x\\ud800"\n', 2, 4, "half a character (U+D800)"),
         ("a: @x\n", 1, 4, "a value can't begin with this character"),
         ("a: `x`\n", 1, 4, "a value can't begin with this character"),
         ("a: %x\n", 1, 4, "a value can't begin with this character"),
