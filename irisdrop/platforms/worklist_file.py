@@ -162,9 +162,9 @@ def open_worklist(config: Config) -> FileWorklist:
 def read_listing(path: Path, dialect: Dialect | None = None) -> Listing:
     """The listing of a `.json` or CSV file. Raises TornFile, or OSError where the file can't be read."""
     with path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise TornFile("the worklist file is too large")
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise TornFile("the worklist file is too large")
+        raw = file.read()  # without a number: memory for as much as is asked for would be taken at once
     return parse_json(raw) if path.suffix.lower() == ".json" else parse_csv(raw, dialect)
 
 

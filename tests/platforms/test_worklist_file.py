@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from irisdrop.platforms import WorklistUnavailable
-from irisdrop.platforms.worklist_file import Dialect, FileWorklist, TornFile, parse_csv, parse_json
+from irisdrop.platforms.worklist_file import Dialect, FileWorklist, TornFile, parse_csv, parse_json, read_listing
 from irisdrop.vocabulary.orders import Standing
 
 HEADING = (
@@ -234,3 +235,23 @@ def test_where_a_column_withdraws_absence_means_nothing(tmp_path: Path) -> None:
     path.write_text(HEADING + ROW.replace("NW", "CA"))
     changes = FileWorklist(path, BERLIN, Dialect(absence=False)).changes(None)
     assert (changes.full, [gone.why for gone in changes.withdrawn]) == (False, [Standing.CANCELLED])
+
+
+def test_a_small_list_takes_little_memory(tmp_path: Path) -> None:
+    """Not room for the largest list that may be: a small computer has none."""
+    path = tmp_path / "orders.csv"
+    path.write_text(HEADING + ROW)
+    tracemalloc.start()
+    try:
+        assert len(read_listing(path).entries) == 1
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_list_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    with path.open("wb") as file:
+        file.truncate(600 << 20)
+    with pytest.raises(TornFile, match="too large"):
+        read_listing(path)
