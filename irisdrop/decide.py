@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 
 from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify
 from irisdrop.identity.sandbox import Parsers, ParsersClosed
@@ -206,7 +207,8 @@ class Decider:
             return
         if profile.digest not in self._kept:
             self._journal.keep_profile(profile.digest, profile.name, profile.text)
-            self._kept.add(profile.digest)
+            # Only once it is stored: a commit that is rolled back stores nothing.
+            self._journal.database.afterwards(partial(self._kept.add, profile.digest))
         image = self._journal.identify(image, said.readings, profile.digest, f"read by {profile.name}")
         if receipt is not None and self._no_twin(image) and self._receipt_agrees(image, receipt):
             self._already_there(image, receipt)
