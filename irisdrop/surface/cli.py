@@ -59,7 +59,8 @@ class Commands(click.Group):
             return None
         import logging
 
-        logging.lastResort = logging.NullHandler()  # what nobody logs is not printed either: a library's words may hold a name
+        # What nobody logs is not printed either: a library's words may hold a name.
+        logging.lastResort = logging.NullHandler()
         module = import_module(f"irisdrop.surface.commands.{COMMANDS[name][0]}")
         command: click.Command = getattr(module, name)
         return command
