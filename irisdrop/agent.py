@@ -327,7 +327,7 @@ class Agent:
                     self.decider.woken.set()
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("syncing the worklist failed: %s", place(error))
-                self.conditions.raise_("STAGE_FAILED", "worklist", type(error).__name__)
+                self.conditions.note_failure("worklist", error)
             self.clock.wait(self.sync_asked, self.config.worklist.every)
             self.sync_asked.clear()
 
@@ -340,4 +340,4 @@ class Agent:
                 self.housekeeping.turn()
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("housekeeping failed: %s", place(error))
-                self.conditions.raise_("STAGE_FAILED", "housekeeping", type(error).__name__)
+                self.conditions.note_failure("housekeeping", error)

@@ -92,7 +92,7 @@ class Decider:
                 return
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("deciding failed: %s", place(error))
-                self._conditions.raise_("STAGE_FAILED", "deciding", type(error).__name__)
+                self._conditions.note_failure("deciding", error)
                 self._clock.wait(stop, 1.0)
             self._clock.wait(self.woken, TICK)
 
@@ -152,7 +152,7 @@ class Decider:
             except Exception as error:  # noqa: BLE001 - told as a Condition; it stays SETTLED, the others go on
                 log.error("deciding image %s failed: %s", image.id, place(error))
                 self._failed.add(image.id)
-                self._conditions.raise_("STAGE_FAILED", f"image {image.id}", type(error).__name__)
+                self._conditions.note_failure(f"image {image.id}", error)
         if moved:
             self._on_matched()
         return moved

@@ -46,7 +46,7 @@ class Confirmer:
                 well = self.turn(WAIT)
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("confirming failed: %s", place(error))
-                self._conditions.raise_("STAGE_FAILED", "confirming", type(error).__name__)
+                self._conditions.note_failure("confirming", error)
                 well = False
             if self._silent:
                 return

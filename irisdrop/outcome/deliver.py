@@ -157,7 +157,7 @@ class Courier:
             except Exception as error:  # noqa: BLE001
                 # One image must not end the thread that the others need; its attempt stays open and is asked about.
                 log.error("delivering failed: %s", place(error))
-                self._conditions.raise_("STAGE_FAILED", "delivery", type(error).__name__)
+                self._conditions.note_failure("delivery", error)
                 self._clock.wait(stop, 1.0)
             self.woken.clear()
             if not stop.is_set() and not self._anything_due():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +12,7 @@ from irisdrop.record.database import Database
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import KINDS, Condition
+from irisdrop.vocabulary.faults import place
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,14 @@ class Conditions:
                 # Without `detail`, which is for the person who looks: it may quote a line of a profile.
                 fields = {"condition": code, "subject": subject}
                 self._db.afterwards(lambda: log.warning("condition raised", extra={"fields": fields}))
+
+    def note_failure(self, subject: str, error: Exception) -> None:
+        """STAGE_FAILED, as far as the journal can be written now: on a full disk a thread that tells of its failure must
+        not end by telling it. Call it outside a transaction."""
+        try:
+            self.raise_("STAGE_FAILED", subject, type(error).__name__)
+        except (OSError, sqlite3.Error) as second:
+            log.error("the condition could not be noted: %s", place(second))
 
     def clear(self, code: str, subject: str) -> None:
         """Note that it is well again; said for every image, so what was found well a moment ago is not asked again."""

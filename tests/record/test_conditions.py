@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import Any
 
@@ -87,3 +88,16 @@ def test_a_code_of_another_version_hides_nothing(records: Any) -> None:
         records.journal.database.execute("INSERT INTO conditions VALUES ('OF_TOMORROW', 'x', '', 'then')")
     records.conditions.raise_("DISK_FULL", "spool")
     assert told(records) == [("DISK_FULL", "spool", "")]
+
+
+def test_a_failure_that_can_not_be_noted_ends_nobody(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the thread that tells of its failure must be there when there is room again."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records.journal.database, "transaction", full)
+        records.conditions.note_failure("deciding", ValueError("a name"))
+    records.conditions.note_failure("deciding", ValueError("a name"))
+    assert [(one.subject, one.detail) for one in records.conditions.active()] == [("deciding", "ValueError")]
