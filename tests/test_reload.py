@@ -116,7 +116,7 @@ def test_a_faulty_profile_changes_nothing_and_is_told_with_its_place(site: Path)
         until(lambda: agent.journal.in_state(State.DELIVERED), 15)
         (site / "camera.yaml").write_text(PADDED)
         until(lambda: "PROFILE_FAULTY" not in conditions(agent), SOON)
-        assert agent.profiles["room-1"].clean
+        until(lambda: agent.profiles["room-1"].clean, SOON)
 
 
 def test_a_profile_that_fails_its_own_example_is_faulty(site: Path) -> None:
