@@ -130,8 +130,8 @@ def test_a_spool_at_its_limit_lets_images_wait_in_their_folder(make_site: Callab
     site.settled(150)
 
 
-def test_an_unreadable_file_delays_no_other(site: Any) -> None:
-    """EIO or no permission on one file: a Condition of its own, the others flow."""
+def test_a_link_to_what_can_not_be_read_delays_no_other(site: Any) -> None:
+    """It is refused unread, and the others flow. A bad sector on one file is not played here."""
     site.begin()
     (first,) = site.drop(1)
     assert site.wait_delivered({first}, 30)
