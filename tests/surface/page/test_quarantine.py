@@ -246,7 +246,25 @@ def test_who_acts_can_be_changed_and_stands_in_the_history(clinic: Any, opened: 
 
 def test_a_session_that_ended_shows_the_locked_page(clinic: Any, opened: Any) -> None:
     clinic.exam()
-    tab = opened("/quarantine")
+    tab = opened("/quarantine", refused=401)
+    with tab.expect_event("console", lambda one: one.text == "listens"):
+        tab.evaluate("new EventSource('/live').addEventListener('hello', () => console.info('listens'))")
     clinic.page.keeper._sessions.clear()
+    expect(tab.get_by_role("heading", name="This page is locked")).to_be_visible()
+    assert tab.locator(".exam").count() == 0
+
+
+def test_a_session_that_ended_before_the_page_could_listen_shows_the_locked_page(clinic: Any, new_tab: Any) -> None:
+    # The browser never asks again for a stream that was refused: the page would have shown its patients for ever.
+    clinic.exam()
+    tab = new_tab(refused=401)
+    tab.goto(clinic.link())
+
+    def late(route: Any) -> None:
+        clinic.page.keeper._sessions.clear()
+        route.continue_()
+
+    tab.route("**/live", late)
+    tab.goto(tab.url.rstrip("/") + "/quarantine")
     expect(tab.get_by_role("heading", name="This page is locked")).to_be_visible()
     assert tab.locator(".exam").count() == 0

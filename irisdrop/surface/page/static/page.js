@@ -165,11 +165,21 @@
     events.addEventListener("hello", () => { if (!$("#lost").hidden) soon(); tell(""); });
     events.addEventListener("changed", soon);
     events.addEventListener("locked", () => { location.href = "/locked"; });
-    events.onerror = () => tell(document.body.dataset.lost);
-    addEventListener("pagehide", () => events.close());
-    document.addEventListener("visibilitychange", soon);
-    setInterval(soon, 30000);
+    // A refused stream is not tried again by the browser, and a page whose session ended must not go on showing
+    // patients: the header is asked for, hidden or not, and its answer leads to the locked page.
+    events.onerror = () => {
+      tell(document.body.dataset.lost);
+      if (events.readyState !== EventSource.CLOSED) return;
+      refresh("/header", "#header");
+      setTimeout(listen, 2000);
+    };
+    addEventListener("pagehide", () => events.close(), { once: true });
   };
 
-  document.addEventListener("DOMContentLoaded", () => { settle(); listen(); });
+  document.addEventListener("DOMContentLoaded", () => {
+    settle();
+    listen();
+    document.addEventListener("visibilitychange", soon);
+    setInterval(soon, 30000);
+  });
 })();
