@@ -104,7 +104,7 @@ class Site:
             stop, lookout, thread = self._threads.pop()
             stop.set()
             lookout.wake()
-            thread.join(5)
+            thread.join(30)
             assert not thread.is_alive()
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class Site:
     def images(self, *states: State) -> list[ImageFile]:
         return self.journal.in_state(*(states or tuple(State)))
 
-    def wait(self, true: Callable[[], bool], seconds: float = 10.0) -> None:
+    def wait(self, true: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until something is true; the looks between are short because nothing tells of every change."""
         until = time.monotonic() + seconds
         pause = threading.Event()
@@ -129,7 +129,7 @@ class Site:
             assert time.monotonic() < until, "it did not come true in time"
             pause.wait(0.01)
 
-    def wait_settled(self, count: int, seconds: float = 20.0) -> list[ImageFile]:
+    def wait_settled(self, count: int, seconds: float = 30.0) -> list[ImageFile]:
         self.wait(lambda: self.journal.counts()[State.SETTLED] >= count, seconds)
         return self.images(State.SETTLED)
 

@@ -12,56 +12,56 @@ from irisdrop.arrival.takers import LARGE, Takers
 
 def test_the_lowest_rank_goes_first() -> None:
     takers, gate, order, done = Takers("t", quick=1), threading.Event(), [], threading.Event()
-    takers.put(1, 0.0, lambda: gate.wait(5) and None)
+    takers.put(1, 0.0, lambda: gate.wait(30) and None)
     for rank in (3.0, 1.0, 2.0):
         takers.put(1, rank, lambda rank=rank: order.append(rank))
     takers.put(1, 9.0, done.set)
     gate.set()
-    assert done.wait(5)
+    assert done.wait(30)
     assert order == [1.0, 2.0, 3.0]
-    takers.close(5)
+    takers.close(30)
 
 
 def test_a_huge_file_does_not_delay_a_small_one() -> None:
     takers, gate, small = Takers("t"), threading.Event(), threading.Event()
     for _ in range(5):
-        takers.put(LARGE + 1, 0.0, lambda: gate.wait(5) and None)
+        takers.put(LARGE + 1, 0.0, lambda: gate.wait(30) and None)
     takers.put(1, 0.0, small.set)
-    assert small.wait(5)
+    assert small.wait(30)
     gate.set()
-    takers.close(5)
+    takers.close(30)
 
 
 def test_a_reading_that_hangs_does_not_delay_another() -> None:
     takers, gate, other = Takers("t"), threading.Event(), threading.Event()
-    takers.put(1, 0.0, lambda: gate.wait(5) and None)
+    takers.put(1, 0.0, lambda: gate.wait(30) and None)
     takers.put(1, 1.0, other.set)
-    assert other.wait(5)
+    assert other.wait(30)
     gate.set()
-    takers.close(5)
+    takers.close(30)
 
 
 def test_threads_end_when_there_is_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE", 0.01)
     takers, before, done = Takers("idle one"), threading.active_count(), threading.Event()
     takers.put(1, 0.0, done.set)
-    assert done.wait(5)
+    assert done.wait(30)
     for thread in threading.enumerate():
         if "idle one" in thread.name:
-            thread.join(5)
+            thread.join(30)
     assert threading.active_count() == before
     again = threading.Event()
     takers.put(1, 0.0, again.set)
-    assert again.wait(5)
-    takers.close(5)
+    assert again.wait(30)
+    takers.close(30)
 
 
 def test_what_was_not_begun_is_dropped_at_the_end() -> None:
     takers, gate, begun, late = Takers("t", quick=1), threading.Event(), threading.Event(), threading.Event()
-    takers.put(1, 0.0, lambda: begun.set() or (gate.wait(5) and None))
-    assert begun.wait(5)
+    takers.put(1, 0.0, lambda: begun.set() or (gate.wait(30) and None))
+    assert begun.wait(30)
     takers.put(1, 0.0, late.set)
     takers.close()
     gate.set()
-    takers.close(5)
+    takers.close(30)
     assert not late.is_set()

@@ -36,7 +36,7 @@ def profile(rules: str) -> str:
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_a_hostile_pattern_on_a_hostile_text_takes_less_than_a_second(pattern: str) -> None:
     text = profile(f"  - filename: '{pattern}'\n  - exif: {{UserComment: '{pattern}'}}\n")
-    begin = time.perf_counter()
+    begin = time.thread_time()
     try:
         made = parse_profile(text, "x.yaml")
     except FaultyFile:
@@ -44,7 +44,7 @@ def test_a_hostile_pattern_on_a_hostile_text_takes_less_than_a_second(pattern: s
     for letters in ("a", "ab", "ü", "0"):
         tag = (letters * LONGEST)[:LONGEST]
         readings(made, tag[:255], Contents("jpeg", exif=(Tag("Exif", "UserComment", tag),)))
-    assert time.perf_counter() - begin < 1
+    assert time.thread_time() - begin < 1
 
 
 def test_a_text_that_no_pattern_should_look_into_is_told_as_what_it_is() -> None:

@@ -56,12 +56,12 @@ def check(text: str, error: FaultyFile) -> None:
 @settings(max_examples=400, deadline=None)
 @given(mutated(TEXTS))
 def test_a_spoilt_profile_gives_faults_and_nothing_else(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     try:
         assert isinstance(parse_profile(text, "x.yaml"), DeviceProfile)
     except FaultyFile as error:
         check(text, error)
-    assert time.perf_counter() - begin < 1
+    assert time.thread_time() - begin < 1
 
 
 @settings(max_examples=300, deadline=None)

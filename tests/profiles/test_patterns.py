@@ -35,10 +35,10 @@ def test_bytes_that_are_no_text_neither_raise_nor_pass_for_an_id() -> None:
 
 
 def test_no_pattern_can_hang_the_agent() -> None:
-    begin = time.perf_counter()
+    begin = time.thread_time()
     assert Pattern(r"(?P<PatientID>(?:\d+|[A-Z]+)+)").fullmatch("A1" * 100 + "!") is None
     assert glob_fits("*a" * 60 + "*b", "a" * 250) is False
-    assert time.perf_counter() - begin < 1
+    assert time.thread_time() - begin < 1
 
 
 @pytest.mark.parametrize(
