@@ -18,7 +18,7 @@ from irisdrop.platforms.service_bus import BusUnavailable
 from irisdrop.vocabulary.deliveries import Said
 
 if TYPE_CHECKING:
-    from irisdrop.platforms.service_bus import Bus, Listening
+    from irisdrop.platforms.service_bus import Bus, Listening, Message
 
 ENDINGS: Final = (".jpg", ".jpeg", ".dcm", ".png", ".bmp", ".tif", ".tiff")
 
@@ -49,10 +49,10 @@ class IrisEvents:
         if self._listening is None:
             raise ConfirmationsUnavailable("nobody listens to the queue of events")
 
-        def each(_: str, text: str) -> None:
-            said = receipt_of(text)
+        def each(message: Message) -> None:
+            said = receipt_of(message.text)
             if said is None or not keep(said):
-                self._store(text)
+                self._store(message.text)
 
         try:
             return self._listening.receive(each, wait)

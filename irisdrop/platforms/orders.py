@@ -1,6 +1,7 @@
 """Orders as a folder of OrderRequest messages (JSON, version 2.3.1): NW and XO open an order, CA cancels it.
 
-A message that is gone withdraws nothing: who keeps the folder may clear away what is old.
+A message that is gone withdraws nothing: who keeps the folder may clear away what is old. Messages of a queue are put
+into the folder first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from irisdrop.platforms import WorklistUnavailable
+from irisdrop.platforms import WorklistSource, WorklistUnavailable
 from irisdrop.platforms.entries import EYES, SEXES, START, EntryFault, entry_id, parse_entry
 from irisdrop.platforms.worklist_file import Listing, iris_moment
 from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges
@@ -69,9 +70,15 @@ class OrderFolder:
         return listing
 
 
-def open_worklist(config: Config) -> OrderFolder:
-    """The folder of a configuration."""
-    return OrderFolder(config.worklist.options["path"], config.site.zone)
+def open_worklist(config: Config) -> WorklistSource:
+    """The folder of a configuration, and the queue that fills it where one is named. Raises Foreseen."""
+    options = config.worklist.options
+    folder = OrderFolder(options["path"], config.site.zone)
+    if options["queue"] is None:
+        return folder
+    from irisdrop.platforms.orders_queue import open_queue
+
+    return open_queue(options, folder)
 
 
 def parsed(raw: bytes) -> Mapping[str, Any]:

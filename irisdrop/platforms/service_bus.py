@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,16 @@ SECONDS: Final = 30.0
 MOST: Final = 50
 LARGEST: Final = 1024 * 1024
 Reveal = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a queue: `number` is the queue's own, in the order in which they were put in; it stays the same
+    when the message comes again."""
+
+    number: int
+    enqueued: datetime
+    text: str
 
 
 class BusUnavailable(Exception):
@@ -101,15 +113,16 @@ class Listening:
         self._client = client
         self._receiver = receiver
 
-    def receive(self, keep: Callable[[str, str], None], wait: float) -> int:
-        """Give each message's id and text to `keep`, then take it off; returns how many came. Raises BusUnavailable.
+    def receive(self, keep: Callable[[Message], None], wait: float) -> int:
+        """Give each message to `keep`, then take it off; returns how many came. Raises BusUnavailable.
 
         Where `keep` raises, the message stays and comes again.
         """
         with Told():
             messages = self._receiver.receive_messages(max_message_count=MOST, max_wait_time=max(wait, 0.1))
         for message in messages:
-            keep(str(message.message_id or message.sequence_number), _text(message))
+            enqueued = message.enqueued_time_utc or datetime.fromtimestamp(0, UTC)
+            keep(Message(message.sequence_number or 0, enqueued, _text(message)))
             with Told():
                 self._receiver.complete_message(message)
         return len(messages)

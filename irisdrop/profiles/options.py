@@ -86,7 +86,13 @@ WORKLIST_OPTIONS: Final[dict[str, Options]] = {
         "ahead": Option("seconds", default=86400.0),
         "encoding": Option("encoding"),
     },
-    "orders": {"path": Option("path", required=True)},
+    "orders": {
+        "path": Option("path", required=True),
+        "queue": Option(),
+        "bus_connection_string": Option("secret"),
+        "transport": Option("choice", default="amqp", choices=("amqp", "websocket")),
+        "keep": Option("seconds", default=90 * 86400.0),
+    },
     "fhir": {
         "url": Option(required=True),
         "token": Option("secret"),

@@ -76,7 +76,13 @@ class Broker(MessagingHandler):  # type: ignore[misc]
         if "$" in address:
             self._answer(address, event)
             return
-        self._queue(address).messages.append(event.message)
+        queue = self._queue(address)
+        queue.count += 1
+        event.message.annotations = {
+            symbol("x-opt-sequence-number"): queue.count,
+            symbol("x-opt-enqueued-time"): timestamp(int(time.time() * 1000)),
+        }
+        queue.messages.append(event.message)
         self._pump(address)
 
     def on_delivery(self, event: Any) -> None:
@@ -111,12 +117,8 @@ class Broker(MessagingHandler):  # type: ignore[misc]
         for link in queue.listeners:
             while queue.messages and link.credit > 0:
                 message = queue.messages.popleft()
-                queue.count += 1
-                message.annotations = {
-                    symbol("x-opt-locked-until"): timestamp(int((time.time() + LOCK_SECONDS) * 1000)),
-                    symbol("x-opt-sequence-number"): queue.count,
-                    symbol("x-opt-enqueued-time"): timestamp(int(time.time() * 1000)),
-                }
+                locked = {symbol("x-opt-locked-until"): timestamp(int((time.time() + LOCK_SECONDS) * 1000))}
+                message.annotations = {**message.annotations, **locked}
                 delivery = link.delivery(str(uuid.uuid4().int)[:16])
                 link.stream(message.encode())
                 link.advance()
