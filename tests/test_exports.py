@@ -97,10 +97,10 @@ def running(exports: Path) -> Iterator[Agent]:
             yield agent
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(60)
 
 
-def images(agent: Agent, state: State, count: int, seconds: float = 20) -> list[ImageFile]:
+def images(agent: Agent, state: State, count: int, seconds: float = 60) -> list[ImageFile]:
     """Wait until so many images are in a state."""
     end = time.monotonic() + seconds
     while len(found := agent.journal.in_state(state)) < count:

@@ -63,10 +63,10 @@ def stop(process: subprocess.Popen[str]) -> None:
     """End one process by its pid."""
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(30)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(30)
 
 
 @dataclass(frozen=True, slots=True)

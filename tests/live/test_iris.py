@@ -354,6 +354,6 @@ def test_stopping_does_not_wait_for_the_queue(bus: Any, tmp_path: Path) -> None:
     done = threading.Event()
     thread = threading.Thread(target=lambda: (events.receive(lambda _: True, 1.0), done.set()))
     thread.start()
-    assert done.wait(10)
+    assert done.wait(60)
     thread.join()
     events.close()

@@ -350,7 +350,7 @@ def test_several_workers_deliver_each_image_once_and_stop_when_told(delivery: An
         ended.wait(0.05)
     stop.set()
     courier.woken.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert sorted(delivery.platform.sent) == sorted(image.digest for image in images)
     assert len(delivery.reference.receipts()) == 40

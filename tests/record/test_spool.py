@@ -71,7 +71,7 @@ def test_many_threads_that_keep_the_same_bytes_lose_no_origin(spool: Spool) -> N
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     (digest,) = spool.digests()
     assert len(spool.origins(digest)) == 8
     assert spool.used == len(b"picture")

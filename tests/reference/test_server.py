@@ -84,7 +84,7 @@ def test_a_kill_at_any_step_leaves_one_receipt_after_the_next_try(
     process, address = processes.start(data, place)
     with pytest.raises((ConnectionError, OSError)):
         connect(address).put(b"an image")
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
     _, address = processes.start(data)
     client = connect(address)
     status, receipt, _ = client.put(b"an image")

@@ -67,14 +67,14 @@ class Site:
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*command)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         self.running.remove(process)
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def agent(self) -> subprocess.Popen[str]:
         """A running agent whose page answers."""
         process = self.start("run")
-        within(20, self.serves)
+        within(60, self.serves)
         return process
 
     def serves(self) -> bool:
@@ -88,7 +88,7 @@ class Site:
 
     def stop(self, process: subprocess.Popen[str]) -> int:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)
         self.running.remove(process)
         return process.returncode
 
@@ -119,4 +119,4 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
         for process in made.running:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=30)

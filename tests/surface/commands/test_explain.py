@@ -33,12 +33,12 @@ def explain(file: Path, profile: str, *more: str) -> dict[str, Any]:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     took = time.perf_counter() - begin
     assert done.returncode == 0, done.stderr
     # A second is the limit on an idle machine; a busy one gets a generous bound.
-    assert took < 5
+    assert took < 20
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

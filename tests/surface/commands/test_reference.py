@@ -70,7 +70,7 @@ def test_it_serves_a_worklist_from_csv_behind_a_token_and_stops_when_told(start:
     denied.value.close()
     assert denied.value.code == 401
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize(

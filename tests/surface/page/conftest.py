@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from irisdrop.profiles.config import Config, load_config, load_profiles
 from irisdrop.record.journal import Arrival, Journal
@@ -22,6 +22,7 @@ from irisdrop.record.spool import Origin, Spool
 from irisdrop.recovery import JOURNAL
 from irisdrop.reference.retina import draw
 from irisdrop.surface.page.access import secret_of
+from irisdrop.surface.page.choice import Choice
 from irisdrop.surface.page.knock import knock
 from irisdrop.surface.page.office import Office
 from irisdrop.surface.page.server import LocalPage
@@ -40,6 +41,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=30_000)  # a machine that runs other tests paints late
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -87,6 +89,12 @@ class Clinic:
         )
         self.orders.apply(WorklistChanges((entry,), (), None, full=False))
         return entry.id
+
+    def choice(self, order: str) -> Choice:
+        """An order as it is shown now."""
+        entry = self.orders.get(order)
+        assert entry is not None
+        return Choice.of(entry)
 
     def settled(self, content: bytes, *, name: str | None = None, camera: str = "room-2") -> ImageFile:
         """An image whose bytes are spooled."""

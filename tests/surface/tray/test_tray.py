@@ -64,19 +64,19 @@ def tray_host(screen: dict[str, str]) -> Iterator[None]:
         asked = subprocess.run([sys.executable, "-c", why], env=os.environ | screen, capture_output=True, text=True)
         return asked.stdout == "None\n"
 
-    within(20, there)
+    within(40, there)
     yield
     assert host.poll() is None
     host.terminate()
     host.wait()
 
 
-def shows(screen: dict[str, str], face: str, shot: Path, seconds: float = 20) -> bool:
+def shows(screen: dict[str, str], face: str, shot: Path, seconds: float = 40) -> bool:
     """Whether the colour of a face comes to stand on the screen."""
     wanted = tuple(int(COLOURS[face][at : at + 2], 16) for at in (1, 3, 5))  # type: ignore[index]
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        subprocess.run(["import", "-window", "root", str(shot)], env=os.environ | screen, check=True, timeout=20)
+        subprocess.run(["import", "-window", "root", str(shot)], env=os.environ | screen, check=True, timeout=60)
         with Image.open(shot) as picture:
             counts = picture.convert("RGB").getcolors(1 << 16) or []
         if sum(n for n, colour in counts if colour == wanted) > 30:
@@ -126,7 +126,7 @@ def test_the_line_pauses_resumes_and_opens_and_survives_a_restart(site: Any) -> 
     line = Line(config.state, config.page.port, "anna")
     assert line.look().face == "down"
     agent = site.agent()
-    first = within(10, lambda: line.look() if line.look().face == "well" else None)
+    first = within(30, lambda: line.look() if line.look().face == "well" else None)
     assert not first.paused
     line.pause()
     assert line.look().paused
@@ -144,12 +144,12 @@ def test_while_delivery_is_paused_images_are_taken_and_wait(site: Any) -> None:
     line = Line(config.state, config.page.port, "anna")
     site.order("4711")
     site.agent()
-    within(10, lambda: line.look().face == "well")
+    within(30, lambda: line.look().face == "well")
     line.pause()
     site.export(f"{time.strftime('%Y%m%d')}_4711_R_001.JPG")
-    within(20, lambda: site.status()["counts"]["matched"] == 1)
+    within(40, lambda: site.status()["counts"]["matched"] == 1)
     line.resume()
-    within(20, lambda: site.status()["counts"]["delivered"] == 1)
+    within(40, lambda: site.status()["counts"]["delivered"] == 1)
 
 
 def within(seconds: float, wanted: Callable[[], Any]) -> Any:
