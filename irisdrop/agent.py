@@ -29,7 +29,7 @@ from irisdrop.record.lease import Lease
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
 from irisdrop.recovery import CLEAN, open_journal, recover
-from irisdrop.reload import Profiles, Reload
+from irisdrop.reload import Profiles, Reload, tell_faulty
 from irisdrop.vocabulary.clock import Clock, SystemClock
 from irisdrop.vocabulary.faults import Foreseen, place
 from irisdrop.vocabulary.states import State
@@ -45,9 +45,18 @@ class Agent:
     """One agent on one state folder. Use as a context manager: leaving it stops and closes everything."""
 
     def __init__(
-        self, config: Config, *, clock: Clock | None = None, profiles: Mapping[str, DeviceProfile] | None = None
+        self,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        profiles: Mapping[str, DeviceProfile] | None = None,
+        faulty: Foreseen | None = None,
+        on_use: Callable[[Config], None] = lambda _: None,
     ) -> None:
+        """`faulty` is why `config` is the last good one and not what is written; `on_use` is told each configuration
+        that images flow by."""
         self.config = config
+        self._on_use = on_use
         self.clock = clock or SystemClock()
         self._lease = Lease.take(config.state)
         self.journal = open_journal(config.state, self.clock)
@@ -58,15 +67,16 @@ class Agent:
         self._fixed = profiles is not None
         try:
             self.profiles = dict(profiles) if profiles is not None else self._written.load(config)
+            self.platform, source = open_platform(config), open_worklist(config)
         except BaseException:
             self.journal.close()
             self._lease.release()
             raise
+        tell_faulty(self.conditions, faulty)
         self.spool = Spool(config.state / "spool", config.spool.limit)
         self.spool.tidy()
         self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
-        self.platform = open_platform(config)
-        self.worklist = Worklist(self.orders, open_worklist(config), self.conditions, self.clock, config.worklist.stale)
+        self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)
         self.parsers = Parsers()
         self._stop = threading.Event()
         self.sync_asked = threading.Event()  # set by whoever does not want to wait for the next sync
@@ -287,6 +297,10 @@ class Agent:
             self._keep(camera.name, self.profiles[camera.name])
         self.worklist.tell_age()
         self.housekeeping.tell_counts()
+        try:
+            self._on_use(self.config)
+        except OSError as error:  # images flow all the same
+            log.warning("the configuration could not be kept for a restart: %s", place(error))
 
     def _profile_of(self, camera: str) -> DeviceProfile | None:
         """A camera's profile; images of a camera that is no longer configured go on with the one it had last."""

@@ -11,6 +11,9 @@ from irisdrop.profiles.profile import DeviceProfile, load_profile, parse_profile
 from irisdrop.profiles.shelf import places
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
+from irisdrop.record.text import stamp
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.conditions import KINDS, Condition
 from irisdrop.vocabulary.faults import Fault, FaultyFile, Foreseen
 
 log = logging.getLogger(__name__)
@@ -106,7 +109,6 @@ class Reload:
         self._taken: dict[Path, Look] = {}
         self._last: dict[Path, Look] = {}
         self._digest = config.digest
-        conditions.clear("CONFIG_FAULTY", CONFIGURATION)
 
     def look(self) -> None:
         """Take over what changed. An editor that is still writing is left to end first."""
@@ -130,27 +132,25 @@ class Reload:
     def _read_config(self) -> Config | None:
         try:
             config = load_config(self._config.path)
-            if config.state != self._config.state:
-                raise Foreseen("STATE_MOVED", "`state` changes only with a restart", "stop irisdrop and start it.")
         except Foreseen as faulty:
-            self._tell(faulty)
+            tell_faulty(self._conditions, faulty)
             return None
-        self._conditions.clear("CONFIG_FAULTY", CONFIGURATION)
+        tell_faulty(self._conditions, None)
+        if config.state != self._config.state:
+            log.error("the configuration names another state folder: nothing of the edit is in use before a restart")
+            self._conditions.raise_("STATE_MOVED", CONFIGURATION, f"in use is {self._config.state}")
+            return None
+        self._conditions.clear("STATE_MOVED", CONFIGURATION)
         return config
 
     def _take_config(self, config: Config) -> None:
         try:
             self._changed_config(config, self._profiles.load(config))
         except Foreseen as faulty:
-            self._tell(faulty)
+            tell_faulty(self._conditions, faulty)
             return
         self._config, self._digest = config, config.digest
         self._profiles.forget(config)
-
-    def _tell(self, faulty: Foreseen) -> None:
-        detail = in_short(faulty.faults) if isinstance(faulty, FaultyFile) else faulty.code
-        log.error("the configuration is faulty, the last good one stays: %s", detail)
-        self._conditions.raise_("CONFIG_FAULTY", CONFIGURATION, detail)
 
     def _looks(self) -> dict[Path, Look]:
         return {path: look_of(path) for path in self._paths()}
@@ -159,6 +159,29 @@ class Reload:
         yield self._config.path
         for camera in self._config.cameras:
             yield from places(camera.profile, self._config.base)
+
+
+def tell_faulty(conditions: Conditions, faulty: Foreseen | None) -> None:
+    """That the last good configuration is in use, and where the one that is written has its fault; or that all is well."""
+    if faulty is None:
+        conditions.clear("CONFIG_FAULTY", CONFIGURATION)
+        return
+    detail = summary(faulty)
+    log.error("the configuration is faulty, the last good one stays: %s", detail)
+    conditions.raise_("CONFIG_FAULTY", CONFIGURATION, detail)
+
+
+def fault_condition(faulty: Foreseen, clock: Clock) -> Condition:
+    """The same where nobody has noted it, because no agent runs."""
+    kind = KINDS["CONFIG_FAULTY"]
+    return Condition(
+        kind.code, CONFIGURATION, kind.title, kind.severity, summary(faulty), kind.remedy, stamp(clock.now())
+    )
+
+
+def summary(faulty: Foreseen) -> str:
+    """What is wrong, without what it quotes."""
+    return in_short(faulty.faults) if isinstance(faulty, FaultyFile) else faulty.code
 
 
 def look_of(path: Path) -> Look:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import servicemanager  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -59,14 +58,9 @@ class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc,unused-ig
         servicemanager.LogInfoMsg("irisdrop stopped")
 
     def _run(self) -> None:
-        from irisdrop.agent import Agent
-        from irisdrop.profiles.config import default_config_path, load_config
-        from irisdrop.surface.commands.run import page_beside
-        from irisdrop.surface.log import open_log
+        from irisdrop.surface.commands.run import as_good, page_beside
 
-        config = load_config(Path(os.environ.get("IRISDROP_CONFIG") or default_config_path()))
-        open_log(config.state)
-        with Agent(config) as agent, page_beside(agent):
+        with as_good(None, verbose=False) as agent, page_beside(agent):
             agent.run(self._stop)
 
 

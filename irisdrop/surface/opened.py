@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irisdrop.vocabulary.clock import Clock, SystemClock
-from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.faults import FaultyFile, Foreseen
 
 if TYPE_CHECKING:
     from irisdrop.profiles.config import Config
@@ -36,20 +37,47 @@ class Records:
 
 def load(path: Path | None) -> Config:
     """The configuration that a command works with; raises Foreseen that names the place where it was looked for."""
-    from irisdrop.profiles.config import default_config_path, load_config
+    from irisdrop.profiles.config import load_config
 
-    chosen = path or default_config_path()
-    if not chosen.is_file():
+    file = chosen(path)
+    if not file.is_file():
         raise Foreseen(
             "NO_CONFIG",
-            f"There is no configuration at {chosen}.",
+            f"There is no configuration at {file}.",
             "name one with `irisdrop --config PATH …` or IRISDROP_CONFIG; README.md shows the first one.",
         )
-    return load_config(chosen)
+    return load_config(file)
+
+
+def chosen(path: Path | None) -> Path:
+    """The file of the configuration: the one that was named, else the default place."""
+    from irisdrop.profiles.config import default_config_path
+
+    return path or default_config_path()
+
+
+def standing(path: Path | None) -> Config:
+    """The configuration that the agent works by: what is written, but while that is faulty the last good one, and while
+    it names another state folder the one that the agent still runs on."""
+    from irisdrop.profiles.lastgood import in_use, last_good
+    from irisdrop.record.lease import Lease
+    from irisdrop.recovery import JOURNAL
+
+    try:
+        config = load(path)
+    except FaultyFile:
+        last = last_good(chosen(path))
+        if last is None:
+            raise
+        return last
+    if os.path.exists(config.state / JOURNAL):  # noqa: PTH110 - false where this account may not look
+        return config
+    used = in_use(chosen(path))
+    return used if used is not None and Lease.holder(used.state) is not None else config
 
 
 @contextmanager
-def records(path: Path | None) -> Iterator[Records]:
+def records(path: Path | None, config_of: Callable[[Path | None], Config] = load) -> Iterator[Records]:
     """The records, opened for one command."""
     from irisdrop.record.conditions import Conditions
     from irisdrop.record.journal import Journal
@@ -57,7 +85,7 @@ def records(path: Path | None) -> Iterator[Records]:
     from irisdrop.record.spool import Spool
     from irisdrop.recovery import JOURNAL
 
-    config = load(path)
+    config = config_of(path)
     file = config.state / JOURNAL
     if not file.exists():
         raise Foreseen(

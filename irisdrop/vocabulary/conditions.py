@@ -102,6 +102,12 @@ KINDS: Final[dict[str, Kind]] = {
             "Run `irisdrop check` and mend the place it names.",
         ),
         Kind(
+            "STATE_MOVED",
+            "The configuration names another `state` folder: nothing of the edit is in use before a restart",
+            W,
+            "Stop irisdrop, move the whole folder to its new place, and start it; or take the change back.",
+        ),
+        Kind(
             "WORKLIST_STALE",
             "The worklist is too old, so nothing is matched on it",
             X,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from irisdrop.surface.opened import load
+from irisdrop.surface.opened import standing
 from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def page(config_path: Path | None, only_print: bool, quarantine: bool, by: str) -> None:
     """Open the local page of the running agent."""
-    link = link_to(load(config_path), by, quarantine=quarantine)
+    link = link_to(standing(config_path), by, quarantine=quarantine)
     if only_print or not webbrowser.open(link):
         click.echo(link)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from irisdrop.surface.opened import Records, as_json, records
+from irisdrop.surface.opened import Records, as_json, load, records, standing
+from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,18 +23,28 @@ if TYPE_CHECKING:
 @click.pass_obj
 def status(config_path: Path | None, for_scripts: bool, watch: bool) -> None:
     """Cameras, counts and conditions; works whether the agent runs or not."""
-    with records(config_path) as opened:
+    with records(config_path, standing) as opened:
+        told = partial(facts, opened, _fault(config_path))
         if for_scripts:
-            as_json(facts(opened))
+            as_json(told())
         elif watch:
-            _watch(opened)
+            _watch(told)
         else:
             from rich.console import Console
 
-            Console(highlight=False).print(shown(facts(opened)))
+            Console(highlight=False).print(shown(told()))
 
 
-def _watch(opened: Records) -> None:
+def _fault(config_path: Path | None) -> Foreseen | None:
+    """Why the last good configuration is shown, and not the one that is written."""
+    try:
+        load(config_path)
+    except Foreseen as faulty:
+        return faulty
+    return None
+
+
+def _watch(told: Callable[[], dict[str, Any]]) -> None:
     import threading
 
     from rich.console import Console
@@ -40,14 +53,18 @@ def _watch(opened: Records) -> None:
     pause = threading.Event()
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
         while True:  # Ctrl-C ends it, as in every such view
-            live.update(shown(facts(opened)), refresh=True)
+            live.update(shown(told()), refresh=True)
             pause.wait(1.0)
 
 
-def facts(opened: Records) -> dict[str, Any]:
-    """What `status --json` prints."""
+def facts(opened: Records, faulty: Foreseen | None = None) -> dict[str, Any]:
+    """What `status --json` prints; `faulty` is what is wrong with the configuration as it is written."""
     from irisdrop.record.lease import Lease
+    from irisdrop.reload import fault_condition
 
+    conditions = opened.conditions.active()
+    if faulty is not None and all(one.code != "CONFIG_FAULTY" for one in conditions):
+        conditions.insert(0, fault_condition(faulty, opened.clock))  # no agent runs that would have noted it
     by_camera = opened.journal.counts_by_camera()
     synced = opened.orders.synced()
     return {
@@ -64,7 +81,7 @@ def facts(opened: Records) -> dict[str, Any]:
         ],
         "counts": {str(state).lower(): n for state, n in opened.journal.counts().items()},
         "worklist": {"open": opened.orders.count(), "synced": None if synced is None else synced.isoformat()},
-        "conditions": [asdict(condition) for condition in opened.conditions.active()],
+        "conditions": [asdict(condition) for condition in conditions],
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from irisdrop.surface.opened import load
+from irisdrop.surface.opened import standing
 from irisdrop.vocabulary.faults import Foreseen
 
 
@@ -17,7 +17,7 @@ from irisdrop.vocabulary.faults import Foreseen
 @click.pass_obj
 def tray(config_path: Path | None, by: str) -> None:
     """An icon that says in one look whether all is well; a click opens the page."""
-    config = load(config_path)
+    config = standing(config_path)
     if find_spec("pystray") is None:
         raise Foreseen("NO_TRAY", "The tray icon is not installed.", "`pip install 'irisdrop[tray]'`.")
     from irisdrop.surface.tray.line import Line
