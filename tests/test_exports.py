@@ -19,7 +19,7 @@ from irisdrop.reference.server import ReferencePlatform
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
-from irisdrop.vocabulary.states import State
+from irisdrop.vocabulary.states import Event, State
 
 ARCHIVE = """\
 irisdrop: 1
@@ -37,6 +37,22 @@ within: any
 examples:
   - {file: export.zip!000815/R1.jpg, gives: {PatientID: 000815, ImageLaterality: R}}
   - {file: R1.jpg, refuses: NO_KEYS}
+"""
+BOTH = """\
+irisdrop: 1
+title: ZIP exports with a text beside each picture
+status: sampled
+modality: OP
+files: {take: ["*.jpg"], archives: ["*.zip"]}
+settle: 100ms
+give_up: 1s
+read:
+  - sidecar: {file: "{stem}.xml", xpath: {//ID: PatientID, //Eye: ImageLaterality}, wait: 120s}
+match: [PatientID]
+within: any
+examples:
+  - {file: x.zip!a.jpg, sidecar: <E><ID>000815</ID><Eye>OD</Eye></E>, gives: {PatientID: 000815, ImageLaterality: R}}
+  - {file: b.jpg, sidecar: <E/>, refuses: NO_KEYS}
 """
 SIDECAR = """\
 irisdrop: 1
@@ -147,6 +163,43 @@ def test_an_archive_that_leads_out_is_refused_and_can_be_released_when_it_is_men
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
 
 
+def text(patient: str, eye: str) -> bytes:
+    """A companion file."""
+    return f"<E><ID>{patient}</ID><Eye>{eye}</Eye></E>".encode()
+
+
+def test_an_archives_images_are_read_by_the_companions_within_it(site: Callable[[str], Path]) -> None:
+    """And nothing is waited for: what is not in it does not come."""
+    exports = site(BOTH)
+    with running(exports) as agent:
+        members = {
+            "x/a.jpg": draw(1, "R"),
+            "x/A.XML": text("000815", "OD"),
+            "b.jpg": draw(2, "L"),
+            "c.jpg": draw(3, "R"),
+        }
+        pack(exports / "export.zip", {**members, "b.xml": text("000816", "OS")})
+        found = images(agent, State.DELIVERED, 2)
+        assert {(image.name, image.entry, image.eye) for image in found} == {
+            ("export.zip!x/a.jpg", "E000815", "R"),
+            ("export.zip!b.jpg", "E000816", "L"),
+        }
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        assert (refused.name, refused.detail) == ("export.zip!c.jpg", "its companion file is missing")
+
+
+def test_an_archive_that_comes_again_with_another_companion_decides_again(site: Callable[[str], Path]) -> None:
+    exports = site(BOTH)
+    with running(exports) as agent:
+        pack(exports / "export.zip", {"a.jpg": draw(1, "R"), "b.jpg": draw(2, "L"), "b.xml": text("999999", "OS")})
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        (waiting,) = images(agent, State.IDENTIFIED, 1)
+        again = {"a.jpg": draw(1, "R"), "a.xml": text("000815", "OD"), "b.jpg": draw(2, "L")}
+        pack(exports / "export.zip", {**again, "b.xml": text("000816", "OS")})
+        found = images(agent, State.DELIVERED, 2)
+        assert {(image.id, image.entry) for image in found} == {(refused.id, "E000815"), (waiting.id, "E000816")}
+
+
 def test_an_image_waits_for_its_companion_and_is_delivered_by_it(site: Callable[[str], Path]) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
     with running(exports) as agent:
@@ -176,6 +229,25 @@ def test_a_companion_that_changes_before_the_match_decides_again(site: Callable[
         images(agent, State.IDENTIFIED, 1)
         (exports / "a.xml").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+
+
+def test_a_companion_that_says_more_later_decides_a_refused_image_again_until_a_person_acted(
+    site: Callable[[str], Path],
+) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    with running(exports) as agent:
+        for name, number in (("a", 1), ("b", 2)):
+            (exports / f"{name}.xml").write_text("<E/>")
+            (exports / f"{name}.jpg").write_bytes(draw(number, "R"))
+        refused = images(agent, State.QUARANTINED, 2)
+        assert {image.reason for image in refused} == {Code.NO_KEYS}
+        first = next(image for image in refused if image.name == "a.jpg")
+        assigned = agent.journal.move(first, Event.ASSIGN, "Dr. Muster", "by hand", entry="E000815", eye="R")
+        agent.journal.move(assigned, Event.UNDO, "Dr. Muster", "not sure")
+        for name in ("a", "b"):
+            (exports / f"{name}.xml").write_bytes(text("000816", "OD"))
+        assert images(agent, State.DELIVERED, 1)[0].name == "b.jpg"
+        assert [image.name for image in agent.journal.in_state(State.QUARANTINED)] == ["a.jpg"]
 
 
 def test_companions_go_from_the_spool_with_their_image(site: Callable[[str], Path]) -> None:

@@ -1,56 +1,56 @@
-"""A ZIP export: its members are the images, and nothing of it is trusted before it was looked at."""
+"""A ZIP export: its members are the images, and nothing of it is trusted before all of it was looked at."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-import stat
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BufferedReader
-from pathlib import PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
+from irisdrop.arrival.directory import Hostile, Listed, content, listed
 from irisdrop.arrival.ending import ended
+from irisdrop.arrival.sidecars import LARGEST
 from irisdrop.arrival.system import open_plain, reachable
 from irisdrop.arrival.take import Order, Outcome, Refused, SpoolFull, Stopped, agree, pour, refusal, spooling
 from irisdrop.profiles.profile import DeviceProfile
-from irisdrop.record.spool import Incoming, Spool
+from irisdrop.record.spool import Spool
+from irisdrop.record.text import shown
 from irisdrop.vocabulary.images import MEMBER
 
-MOST_MEMBERS: Final = 5000
-LARGEST_DIRECTORY: Final = 8 << 20  # bytes of the list of members
 MOST_UNPACKED: Final = 8 << 30  # bytes of all members together
 RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth is a bomb
-SMALL: Final = 1 << 20
-BLOCK: Final = 1 << 20
-TAIL: Final = 65557  # the end record and the longest comment
-LOCATOR: Final = 20  # bytes of the ZIP64 locator, just before the end record
-END: Final = struct.Struct("<4s4H2LH")
-
-
-class Hostile(Exception):
-    """The archive is damaged, or made to harm; the text says how, without a name that stands in it."""
+SMALL: Final = 1 << 20  # a member so small may be an empty page,
+SMALL_TOGETHER: Final = 64 << 20  # and so may many of them
+NESTED: Final = "an archive within an archive is not opened"
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One image of an archive whose bytes the spool keeps now; `path` is the one within the archive."""
+    """One image of an archive whose bytes the spool keeps, or (`new` False) that its path has already.
+
+    `path` is the one within the archive; `flaw` is why nothing can be read from it; `renewed` says that another
+    companion file came with it than is known.
+    """
 
     path: str
     digest: str
     size: int
-    complete: bool
+    flaw: str | None = None
+    new: bool = True
+    renewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """Every image of an archive is in the spool; `racy` as for a plain file."""
+    """Every image of an archive of these bytes is in the spool; `racy` as for a plain file."""
 
     members: tuple[Member, ...]
     racy: bool
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,33 @@ class Unfinished:
     """The list of members that ends an archive is not there yet."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A member that is an image by its name, and what is beside it: the companion's name as the profile has it."""
+
+    listed: Listed
+    beside: tuple[tuple[str, Listed], ...]
+    nested: bool
+    digest: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in the spool."""
+        return self.listed.size + sum(one.size for _, one in self.beside)
+
+
 def unpack(
-    order: Order, profile: DeviceProfile, spool: Spool, now: float, stopped: Callable[[], bool]
+    order: Order,
+    profile: DeviceProfile,
+    spool: Spool,
+    now: float,
+    stopped: Callable[[], bool],
+    known: Callable[[str], Container[str | None]] = lambda _: (),
 ) -> Unpacked | Unpackable | Unfinished | Outcome:
     """Copy an archive, look at all of it, and put its images into the spool; all of them or none is told.
 
-    stat before opening, on the handle, and after the last byte must agree, as for a plain file.
+    stat before opening, on the handle, and after the last byte must agree, as for a plain file. `known` are the digests
+    that a member's path has already.
     """
     try:
         agree(order, os.lstat(reachable(order.path)))
@@ -78,116 +99,170 @@ def unpack(
             agree(order, os.fstat(file.fileno()))
             if order.looked.size > order.largest:
                 return Unpackable(f"it has {order.looked.size} bytes, more than this site accepts")
-            if not _finished(file, order.looked.size):
+            if listed(file, order.looked.size) is None:
                 return Unpackable("it stopped before its end") if order.force else Unfinished()
             racy = order.looked.mtime_ns / 1e9 > now - 2.0
-            return Unpacked(_through_copy(order, file, profile, spool, stopped), racy)
+            members, digest = _through_copy(order, file, profile, spool, stopped, known)
+            return Unpacked(members, racy, digest)
     except Refused as refused:
         return refused.outcome
-    except (Hostile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as damage:
-        return Unpackable(str(damage) if isinstance(damage, Hostile) else "it is damaged")
+    except Hostile as hostile:
+        return Unpackable(str(hostile))
     except OSError as error:
         return refusal(error)
 
 
-def _finished(file: BufferedReader, size: int) -> bool:
-    """Whether the end record is there; raises Hostile where the list of members is larger than any should be."""
-    begin = max(0, size - TAIL)
-    file.seek(begin)
-    tail = file.read(TAIL)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < END.size:
-        return False
-    _, _, _, _, count, length, _, _ = END.unpack_from(tail, at)
-    if tail[max(0, at - LOCATOR) : at].startswith(b"PK\x06\x07"):
-        # A second end record for more than 4 GB, whose numbers would count instead of those that are checked here.
-        raise Hostile("it is a ZIP64 archive, and no camera exports such a large one")
-    if count > MOST_MEMBERS or length > LARGEST_DIRECTORY:
-        raise Hostile("it lists more members than any export has")
-    return True
-
-
 def _through_copy(
-    order: Order, file: BufferedReader, profile: DeviceProfile, spool: Spool, stopped: Callable[[], bool]
-) -> tuple[Member, ...]:
+    order: Order,
+    file: BufferedReader,
+    profile: DeviceProfile,
+    spool: Spool,
+    stopped: Callable[[], bool],
+    known: Callable[[str], Container[str | None]],
+) -> tuple[tuple[Member, ...], str]:
     """Copy the archive, so that nobody changes it while it is read, and take its images from the copy."""
-    if not spool.room(order.looked.size):
-        raise Refused(SpoolFull())
-    copy = spooling(spool.receive)
-    try:
-        pour(order, file, lambda block: spooling(lambda: copy.write(block)), stopped)
-        with zipfile.ZipFile(copy.path) as archive:
-            chosen = list(_chosen(archive, profile, order.largest))
-            if not spool.room(sum(info.file_size for info in chosen)):
-                raise Refused(SpoolFull())
-            return tuple(_kept(order, archive, info, spool, stopped) for info in chosen)
-    finally:
-        copy.abandon()
+    size = order.looked.size
+    with _room(spool, size):
+        copy = spooling(spool.receive)
+        try:
+            pour(order, file, lambda block: spooling(lambda: copy.write(block)), stopped)
+            with spooling(lambda: copy.path.open("rb")) as archive:
+                every = _looked_through(order, archive, copy.size, profile, stopped)
+                fresh = [one for one in every if one.digest not in known(_path(order, one))]
+                with _room(spool, sum(one.size for one in fresh)):
+                    for one in fresh:
+                        _keep(order, archive, one, spool, stopped)
+                new = {one.listed.path for one in fresh}
+                return tuple(_member(order, archive, one, spool, new) for one in every), copy.digest
+        finally:
+            # On a full disk the copy is what must go first.
+            with contextlib.suppress(OSError):
+                copy.abandon()
 
 
-def _chosen(archive: zipfile.ZipFile, profile: DeviceProfile, largest: int) -> Iterator[zipfile.ZipInfo]:
-    """The members that are images by their names, after all members were looked at."""
-    seen: set[str] = set()
-    total = 0
-    for info in archive.infolist():
-        _look(info, largest)
-        total += info.file_size
-        name = info.filename.casefold()
-        if name in seen:
-            raise Hostile("two of its members have one name")
-        seen.add(name)
-    if total > MOST_UNPACKED or len(seen) > MOST_MEMBERS:
+@contextlib.contextmanager
+def _room(spool: Spool, size: int) -> Iterator[None]:
+    limit = spool.budget.limit
+    if limit is not None and size > limit:
+        raise Hostile("it holds more than the spool may")
+    with spool.promise(size) as enough:
+        if not enough:
+            raise Refused(SpoolFull())
+        yield
+
+
+# ---------------------------------------------------------------------- looking
+
+
+def _looked_through(
+    order: Order, archive: BinaryIO, size: int, profile: DeviceProfile, stopped: Callable[[], bool]
+) -> list[_Chosen]:
+    """The members that are images, with their digests: each was unpacked once, and is what the list says."""
+    members = listed(archive, size)
+    if members is None:
+        raise Hostile("it stopped before its end")
+    chosen = list(_chosen(members, profile))
+    _look(chosen, size, order.largest)
+    return [replace(one, digest=_digest(archive, one, stopped)) for one in chosen]
+
+
+def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:
+    by_name: dict[str, list[Listed]] = {}
+    for one in members:
+        by_name.setdefault(one.path.casefold(), []).append(one)
+    for one in members:
+        folder, _, base = one.path.rpartition("/")
+        if base.startswith("._") or "__MACOSX" in folder.split("/"):
+            continue  # a Mac's notes on its files
+        if profile.takes_image(base):
+            found = ((name, _beside(by_name, folder, name)) for name in profile.companions_of(base))
+            yield _Chosen(one, tuple((name, it) for name, it in found if it is not None), nested=False)
+        elif profile.unpacks(base):
+            yield _Chosen(one, (), nested=True)
+
+
+def _beside(by_name: dict[str, list[Listed]], folder: str, name: str) -> Listed | None:
+    """A member's companion, whatever the case of its name; of two that differ in that alone, the one so written."""
+    path = f"{folder}/{name}" if folder else name
+    found = by_name.get(path.casefold(), [])
+    exact = [one for one in found if one.path == path]
+    return (exact or found)[0] if exact or len(found) == 1 else None
+
+
+def _look(chosen: list[_Chosen], size: int, largest: int) -> None:
+    """How much it is: each, and all together."""
+    for member in (*(one.listed for one in chosen), *(beside for one in chosen for _, beside in one.beside)):
+        if member.size > largest:
+            raise Hostile("a member is larger than this site accepts")
+        if member.size > SMALL and member.size > RATIO * max(1, member.packed):
+            raise Hostile("a member unpacks to far more than a picture would")
+    if any(beside.size > LARGEST for one in chosen for _, beside in one.beside):
+        raise Hostile("a companion file in it is larger than any should be")
+    total = sum(one.size for one in chosen)
+    if total > MOST_UNPACKED:
         raise Hostile("it unpacks to more than any export has")
-    for info in archive.infolist():
-        hidden = any(part.startswith((".", "__MACOSX")) for part in info.filename.split("/"))
-        if not info.is_dir() and not hidden and profile.takes_image(info.filename.rpartition("/")[2]):
-            yield info
+    if total > SMALL_TOGETHER and total > RATIO * size:
+        raise Hostile("it unpacks to far more than pictures would")
 
 
-def _look(info: zipfile.ZipInfo, largest: int) -> None:
-    """One member: where it would lie, what it is, how much it is."""
-    name = info.filename
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    if not name or "\0" in info.orig_filename or "\\" in info.orig_filename or ":" in name:
-        raise Hostile("a member's name is none that an export has")
-    if name.startswith("/") or ".." in parts:
-        raise Hostile("a member's name leads out of the archive")
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise Hostile("a member is a link or a device")
-    if info.flag_bits & 1:
-        raise Hostile("its members are encrypted")
-    if info.file_size > largest:
-        raise Hostile("a member is larger than this site accepts")
-    if info.file_size > SMALL and info.file_size > RATIO * max(1, info.compress_size):
-        raise Hostile("a member unpacks to far more than a picture would")
+def _digest(archive: BinaryIO, one: _Chosen, stopped: Callable[[], bool]) -> str:
+    digest = hashlib.sha256()
+    for block in content(archive, one.listed):
+        digest.update(block)
+        if stopped():
+            raise Refused(Stopped())
+    for _, beside in one.beside:
+        for _ in content(archive, beside):
+            pass
+    return digest.hexdigest()
 
 
-def _kept(
-    order: Order, archive: zipfile.ZipFile, info: zipfile.ZipInfo, spool: Spool, stopped: Callable[[], bool]
-) -> Member:
-    """One member in the spool."""
+# ---------------------------------------------------------------------- keeping
+
+
+def _keep(order: Order, archive: BinaryIO, one: _Chosen, spool: Spool, stopped: Callable[[], bool]) -> None:
+    """One member in the spool, its companions first: a crash leaves no image there without them."""
+    path = _path(order, one)
     copy = spooling(spool.receive)
     try:
-        with archive.open(info) as member:
-            while block := member.read(BLOCK):
-                if copy.size + len(block) > info.file_size:
-                    raise Hostile("a member is larger than the archive says")
-                _write(copy, block)
-                if stopped():
-                    raise Refused(Stopped())
-        if copy.size != info.file_size:
-            raise Hostile("a member is shorter than the archive says")
-        with copy.path.open("rb") as whole:
-            complete = copy.size > 0 and ended(whole, copy.size)
-        suffix = f"{MEMBER}{info.filename}"
-        origin = replace(order.origin, path=order.path + suffix, name=order.origin.name + suffix)
-        digest = spooling(lambda: spool.keep(copy, origin))
-        return Member(info.filename, digest, info.file_size, complete)
+        for block in content(archive, one.listed):
+            spooling(partial(copy.write, block))
+            if stopped():
+                raise Refused(Stopped())
+        for name, beside in one.beside:
+            text = b"".join(content(archive, beside))
+            spooling(partial(spool.keep_companion, one.digest, path, name, text))
+        origin = replace(order.origin, path=path, name=f"{order.origin.name}{MEMBER}{shown(one.listed.path)}")
+        spooling(lambda: spool.keep(copy, origin))
     except BaseException:
-        copy.abandon()
+        with contextlib.suppress(OSError):
+            copy.abandon()
         raise
 
 
-def _write(copy: Incoming, block: bytes) -> None:
-    spooling(lambda: copy.write(block))
+def _member(order: Order, archive: BinaryIO, one: _Chosen, spool: Spool, new: set[str]) -> Member:
+    path, size = one.listed.path, one.listed.size
+    if path in new:
+        flaw = NESTED if one.nested else _flaw(spool, one)
+        return Member(path, one.digest, size, flaw)
+    renewed = False
+    for name, beside in one.beside if spool.holds(one.digest) else ():
+        text = b"".join(content(archive, beside))
+        kept = spool.companion(one.digest, _path(order, one), name)
+        if not kept.is_file() or kept.read_bytes() != text:
+            spooling(partial(spool.keep_companion, one.digest, _path(order, one), name, text))
+            renewed = True
+    return Member(path, one.digest, size, new=False, renewed=renewed)
+
+
+def _flaw(spool: Spool, one: _Chosen) -> str | None:
+    """Why nothing can be read from a member whose bytes are ours now."""
+    if one.listed.size == 0:
+        return "it is empty"
+    with spooling(lambda: spool.file(one.digest).open("rb")) as whole:
+        return None if ended(whole, one.listed.size) else "it stopped before the end of its format"
+
+
+def _path(order: Order, one: _Chosen) -> str:
+    """The path that a member has in the journal."""
+    return f"{order.path}{MEMBER}{one.listed.path}"

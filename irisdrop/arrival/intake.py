@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, unpack
 from irisdrop.arrival.scan import below
@@ -13,11 +14,14 @@ from irisdrop.arrival.sidecars import Sidecars
 from irisdrop.arrival.take import Changed, Incomplete, NotPlain, Order, Outcome, Taken, TooLarge, take
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import Arrival, Journal
+from irisdrop.record.known import Standing
 from irisdrop.record.spool import Origin, Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
+
+AT_ONCE: Final = 200  # members of an archive that settle in one commit
 
 
 class _SpoolLost(Exception):
@@ -68,8 +72,8 @@ class Intake:
     def _open(
         self, arrival: Arrival, pending: Pending, order: Order, profile: DeviceProfile, stopped: Callable[[], bool]
     ) -> Outcome:
-        """Take the images of an archive; all of them settle in one commit."""
-        opened = unpack(order, profile, self.spool, self.clock.now().timestamp(), stopped)
+        """Take the images of an archive."""
+        opened = unpack(order, profile, self.spool, self.clock.now().timestamp(), stopped, self._digests)
         if isinstance(opened, Unfinished):
             return Incomplete()
         if isinstance(opened, Unpackable) or (isinstance(opened, Unpacked) and not opened.members):
@@ -80,16 +84,38 @@ class Intake:
             return opened
         racy = opened.racy and not pending.racy
         try:
-            with self.journal.transaction():
-                for member in opened.members:
-                    taken = Taken(member.digest, member.size, racy, True, False, member.complete)
-                    if isinstance(self._settle(arrival.within(member.path), pending, taken), Changed):
-                        raise _SpoolLost
-                self.journal.open_archive(arrival, len(opened.members))
+            self._settle_members(arrival, pending, opened, racy)
         except _SpoolLost:
             return Changed()
+        if self.sidecars is not None:
+            for member in opened.members:
+                if member.renewed:
+                    self.sidecars.renewed(arrival.within(member.path).path, member.digest)
         self.on_settled()
         return Taken("", order.looked.size, racy, True, False, True)
+
+    def _settle_members(self, arrival: Arrival, pending: Pending, opened: Unpacked, racy: bool) -> None:
+        """All at once, or of a large archive a part at a time, so that no other image waits for the journal.
+
+        Only the last part says that the archive is done: it is opened again after a crash before that.
+        """
+        fresh = [member for member in opened.members if member.new]
+        for begin in range(0, max(1, len(fresh)), AT_ONCE):
+            with self.journal.transaction():
+                for member in fresh[begin : begin + AT_ONCE]:
+                    taken = Taken(member.digest, member.size, racy, True, False, True)
+                    outcome = self._settle(arrival.within(member.path), pending, taken, member.flaw)
+                    if isinstance(outcome, Changed):
+                        raise _SpoolLost
+                standing = Standing.PENDING
+                if begin + AT_ONCE >= len(fresh):
+                    self.journal.open_archive(arrival, len(opened.members))
+                    standing = Standing.RACY if racy else Standing.SETTLED
+                known = (arrival.base, arrival.fingerprint, standing)
+                self.journal.known.note(arrival.camera, arrival.folder, [known])
+
+    def _digests(self, path: str) -> set[str | None]:
+        return {image.digest for image in self.journal.at_path(path)}
 
     def refuse(self, pending: Pending) -> None:
         """What a scan found to be no plain file."""
@@ -113,7 +139,9 @@ class Intake:
             force=force or pending.racy,
         )
 
-    def _settle(self, arrival: Arrival, pending: Pending, taken: Taken) -> Outcome:
+    def _settle(self, arrival: Arrival, pending: Pending, taken: Taken, flaw: str | None = None) -> Outcome:
+        if not taken.complete:
+            flaw = "it is empty" if taken.size == 0 else "it stopped before the end of its format"
         try:
             with self.journal.transaction():
                 image = self.journal.settle(
@@ -128,9 +156,8 @@ class Intake:
                 )
                 if image is not None and not self.spool.holds(taken.digest):
                     raise _SpoolLost
-                if image is not None and not taken.complete:
-                    detail = "it is empty" if taken.size == 0 else "it stopped before the end of its format"
-                    self.journal.refuse(image, Code.UNREADABLE, detail)
+                if image is not None and flaw is not None:
+                    self.journal.refuse(image, Code.UNREADABLE, flaw)
         except _SpoolLost:
             return Changed()
         if image is not None:

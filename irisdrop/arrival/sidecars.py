@@ -16,15 +16,27 @@ from irisdrop.arrival.system import fingerprint, open_plain, reachable, shape
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import AGENT, Journal, StaleImage
 from irisdrop.record.known import Fingerprint
+from irisdrop.record.overview import Overview
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
-from irisdrop.vocabulary.images import MEMBER, ImageFile
-from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.images import ARCHIVE, ImageFile
 from irisdrop.vocabulary.states import Event, State
 
 LARGEST: Final = 16 << 20  # bytes; what is larger is no sidecar
 MISSING: Final = "its companion file"  # how identity begins to say that one is missing
 LATE: Final = timedelta(days=7)
+AT_ONCE: Final = 200  # images looked after in one turn: on a share each look takes its time
+FORGET: Final = 900.0  # seconds after which a file that no image waits for is forgotten
+
+
+@dataclass(slots=True)
+class _Look:
+    """How a companion file looked, since when, and how it looked when its bytes were spooled."""
+
+    seen: Fingerprint
+    since: float
+    used: float
+    taken: Fingerprint | None = None
 
 
 @dataclass(slots=True)
@@ -38,13 +50,16 @@ class Sidecars:
     clock: Clock
     profile: Callable[[], DeviceProfile]
     on_changed: Callable[[], None]
-    _looks: dict[str, tuple[Fingerprint, float]] = field(default_factory=dict)  # since when a file looks so
-    _taken: dict[str, Fingerprint] = field(default_factory=dict)
+    _looks: dict[str, _Look] = field(default_factory=dict)
+    _beyond: int = 0
 
     def ready(self, pending: Pending, now: float) -> bool:
-        """Whether an image needs to wait no longer: its companion files are at rest, or they did not come in time."""
+        """Whether an image needs to wait no longer: its companion files are at rest, or they did not come in time.
+
+        Those of an archive's images are within it.
+        """
         profile = self.profile()
-        names = profile.companions_of(pending.base)
+        names = () if profile.unpacks(pending.base) else profile.companions_of(pending.base)
         if not names or now - pending.life >= max(profile.sidecar_wait, profile.settle):
             return True
         paths = [self._find(below(self.root, pending.folder), name) for name in names]
@@ -59,20 +74,35 @@ class Sidecars:
             if path is not None:
                 content, seen = read(path)
                 self.spool.keep_companion(digest, below(self.root, folder, base), name, content)
-                self._taken[path] = seen
+                now = self.clock.monotonic()
+                self._looks[path] = _Look(seen, now, now, seen)
 
     def tend(self) -> None:
-        """Look after images that are not matched yet: one whose companion file came late or changed is read again."""
+        """Look after images that are not matched yet, some at a time: one whose companion file came late or changed is
+        read again."""
         profile = self.profile()
         if not profile.companions_of("x.x"):
             return
-        waiting = [image for image in self.journal.in_state(State.IDENTIFIED) if image.camera == self.camera]
-        for image in self.journal.quarantined_for(Code.UNREADABLE, self.clock.now() - LATE):
-            if image.camera == self.camera and (image.detail or "").startswith(MISSING):
-                waiting.append(image)
+        waiting = self._waiting(self._beyond, AT_ONCE)
+        self._beyond = waiting[-1].id if len(waiting) == AT_ONCE else 0
         for image in waiting:
-            if MEMBER not in image.name and image.digest is not None and self._renewed(image, profile):
+            if ARCHIVE.search(image.name) is None and image.digest is not None and self._renewed(image, profile):
                 self._read_again(image)
+        if not self._beyond:
+            oldest = self.clock.monotonic() - FORGET
+            for path in [path for path, look in list(self._looks.items()) if look.used < oldest]:
+                del self._looks[path]
+
+    def renewed(self, path: str, digest: str) -> None:
+        """The companion of an archive's image is another one now, and spooled: an image that it can still decide is read
+        again."""
+        for image in self.journal.at_path(path):
+            if image.digest == digest and (image.state is State.SETTLED or image in self._waiting(image.id - 1, 1)):
+                self._read_again(image)
+
+    def _waiting(self, beyond: int, limit: int) -> list[ImageFile]:
+        since = self.clock.now() - LATE
+        return Overview(self.journal.database).before_match(self.camera, since, MISSING, beyond, limit)
 
     def _renewed(self, image: ImageFile, profile: DeviceProfile) -> bool:
         """Whether a companion file holds something else than what is spooled; then that is spooled now."""
@@ -83,7 +113,8 @@ class Sidecars:
             path = self._find(folder, name)
             if path is None or not self._rests(path, self.clock.monotonic(), profile.settle):
                 continue
-            if self._taken.get(path) == self._looks[path][0]:
+            look = self._looks[path]
+            if look.taken == look.seen:
                 continue
             try:
                 content, seen = read(path)
@@ -93,13 +124,13 @@ class Sidecars:
             if not kept.is_file() or kept.read_bytes() != content:
                 self.spool.keep_companion(image.digest, image.path, name, content)
                 renewed = True
-            self._taken[path] = seen
+            look.taken = seen
         return renewed
 
     def _read_again(self, image: ImageFile) -> None:
         try:
             if image.state is State.QUARANTINED:
-                self.journal.move(image, Event.RELEASE, AGENT, "its companion file came")
+                self.journal.move(image, Event.RELEASE, AGENT, "its companion file came, or was changed")
             else:
                 self.journal.note(image, profile=None)  # read by no profile any more, so it is read again
         except StaleImage:
@@ -109,15 +140,15 @@ class Sidecars:
     def _rests(self, path: str, now: float, settle: float) -> bool:
         """Whether a file has looked the same for so long, and holds something."""
         try:
-            status = os.lstat(reachable(path))
+            seen = fingerprint(os.lstat(reachable(path)))
         except OSError:
             return False
-        seen = fingerprint(status)
         before = self._looks.get(path)
-        if before is None or before[0] != seen:
-            self._looks[path] = (seen, now)
+        if before is None or before.seen != seen:
+            self._looks[path] = _Look(seen, now, now, before.taken if before else None)
             return False
-        return seen.size > 0 and now - before[1] >= settle
+        before.used = now
+        return seen.size > 0 and now - before.since >= settle
 
     def _find(self, folder: str, name: str) -> str | None:
         """The path of a companion file, its extension in either case."""

@@ -66,19 +66,21 @@ class _Lane:
 
 class Takers:
     """Jobs in the order of their rank, lowest first; large files have a thread of their own, so that none of them
-    delays a small one."""
+    delays a small one, and so have archives, whose size says nothing about how long they take."""
 
     def __init__(self, name: str, quick: int = 2) -> None:
         self._quick = _Lane(f"take {name}", quick)
         self._large = _Lane(f"take large {name}", 1)
+        self._archives = _Lane(f"take archives {name}", 1)
 
-    def put(self, size: int, rank: float, job: Job) -> None:
+    def put(self, size: int, rank: float, job: Job, *, archive: bool = False) -> None:
         """Run `job` on a thread; it must not raise."""
-        (self._large if size > LARGE else self._quick).put(rank, job)
+        lane = self._archives if archive else self._large if size > LARGE else self._quick
+        lane.put(rank, job)
 
     def close(self, within: float = 0.0) -> None:
         """Begin no more, and wait a few seconds for what runs; what hangs in the system is left behind."""
-        lanes = (self._quick, self._large)
+        lanes = (self._quick, self._large, self._archives)
         for lane in lanes:
             lane.close()
         until = time.monotonic() + within

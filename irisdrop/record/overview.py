@@ -15,10 +15,22 @@ from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.names import folded
 from irisdrop.vocabulary.orders import WorklistEntry
+from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
 
 SEARCHED = ("PatientID", "AccessionNumber", "AdmissionID", "RequestedProcedureID", "ScheduledProcedureStepID")
 SIFT = 500  # values in one question
+
+# Refusals that other readings would have decided otherwise.
+BY_READINGS = (
+    Code.NO_KEYS,
+    Code.CONFLICTING_KEYS,
+    Code.NO_WORKLIST_ENTRY,
+    Code.AMBIGUOUS,
+    Code.PATIENT_MISMATCH,
+    Code.EYE_UNKNOWN,
+    Code.CLOCK_IMPLAUSIBLE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,21 @@ class Overview:
     def newest_in(self, state: State, limit: int) -> list[ImageFile]:
         """The images in a state, the newest exam first."""
         rows = self._db.rows("SELECT * FROM images WHERE state = ? ORDER BY recency DESC LIMIT ?", (state, limit))
+        return [as_image(row) for row in rows]
+
+    def before_match(self, camera: str, since: datetime, missing: str, beyond: int, limit: int) -> list[ImageFile]:
+        """Images of a camera that never had an order, which what they say may still decide: those that wait for one, and
+        of those that arrived `since` the ones that were refused for what was read, or because of what was `missing` (how
+        their detail begins). The oldest first; `beyond` an id, to page on."""
+        marks = ",".join("?" * len(BY_READINGS))
+        rows = self._db.rows(
+            "SELECT * FROM images i WHERE camera = ? AND state IN ('IDENTIFIED', 'QUARANTINED') AND id > ? "
+            "AND (state = 'IDENTIFIED' OR (arrived > ? "
+            f"AND (reason IN ({marks}) OR (reason = 'UNREADABLE' AND substr(detail, 1, ?) = ?)) "
+            "AND NOT EXISTS (SELECT 1 FROM history h WHERE h.image = i.id "
+            "AND h.event IN ('match', 'rematch', 'assign', 'undo', 'recall')))) ORDER BY id LIMIT ?",
+            (camera, beyond, stamp(since), *BY_READINGS, len(missing), missing, limit),
+        )
         return [as_image(row) for row in rows]
 
     def by_hour(self, begin: datetime) -> dict[str, dict[State, int]]:
