@@ -14,6 +14,7 @@ from irisdrop import __version__
 from irisdrop.arrival.lookout import Lookout
 from irisdrop.decide import Decider
 from irisdrop.explain import prove
+from irisdrop.hindsight import Hindsight
 from irisdrop.housekeeping import Housekeeping
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.worklist import Worklist
@@ -81,6 +82,7 @@ class Agent:
         self._stop = threading.Event()
         self.sync_asked = threading.Event()  # set by whoever does not want to wait for the next sync
         self._threads: list[threading.Thread] = []
+        self._edited: dict[str, DeviceProfile] = {}  # whose effect on past images is not told yet, by camera
         self._ended: set[str] = set()  # stages that came to an end by themselves, and not by a fault
         self._closed = False
         self._begun = False
@@ -129,6 +131,9 @@ class Agent:
         self.housekeeping = Housekeeping(
             self.config, self.journal, self.spool, self.conditions, self.clock, self.profiles
         )
+        self.hindsight = Hindsight(
+            self.config, self.journal, self.orders, self.spool, self.conditions, self.clock, self._edited
+        )
 
     # ------------------------------------------------------------------ running
 
@@ -155,6 +160,7 @@ class Agent:
         self._start("decider", self.decider.run)
         self._start("worklist", self._sync)
         self._start("housekeeping", self._keep_house)
+        self._start("hindsight", self.hindsight.run)
         for lookout in self.lookouts:
             self._start(f"lookout-{lookout.camera.name}", lookout.run)
 
@@ -256,6 +262,9 @@ class Agent:
         log.info("the configuration was edited and is in use")
 
     def _keep(self, camera: str, profile: DeviceProfile) -> None:
+        if self.journal.last_profile(camera) not in (None, profile.text):
+            self._edited[camera] = profile
+            self.hindsight.woken.set()
         self.journal.keep_profile(profile.digest, profile.name, profile.text)
         self.journal.use_profile(camera, profile.digest)
 
@@ -323,7 +332,7 @@ class Agent:
         thread.start()
 
     def _wake(self) -> None:
-        for event in (self.courier.woken, self.decider.woken, self.sync_asked):
+        for event in (self.courier.woken, self.decider.woken, self.sync_asked, self.hindsight.woken):
             event.set()
         for lookout in self.lookouts:
             lookout.wake()

@@ -66,10 +66,12 @@ class Changed:
 
 @dataclass(slots=True)
 class Replayed:
-    """What was looked at: `unreadable` images need bytes that are neither in the spool nor at their source any more."""
+    """What was looked at: `unreadable` images need bytes that are neither in the spool nor at their source any more;
+    `whole` is False where it was ended before the last one."""
 
     looked_at: int = 0
     unreadable: int = 0
+    whole: bool = True
     changed: list[Changed] = field(default_factory=list)
 
     @property
@@ -100,10 +102,18 @@ class Replay:
             beyond = page[-1].id
             yield from (i for i in page if i.camera in wanted and i.digest is not None and i.assigned_by is None)
 
-    def run(self, cameras: Iterable[str], told: Callable[[int], None] = lambda _: None) -> Replayed:
-        """Decide every past image again; `told` is called with how many were looked at."""
+    def run(
+        self,
+        cameras: Iterable[str],
+        told: Callable[[int], None] = lambda _: None,
+        enough: Callable[[int], bool] = lambda _: False,
+    ) -> Replayed:
+        """Decide every past image again; `told` is called with how many were looked at, `enough` ends it."""
         found = Replayed()
         for image in self.images(cameras):
+            if enough(found.looked_at):
+                found.whole = False
+                break
             found.looked_at += 1
             said = self._said(image)
             if said is None:

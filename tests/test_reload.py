@@ -204,3 +204,27 @@ def test_what_is_saved_while_an_edit_is_taken_over_is_not_lost(site: Path) -> No
             until(lambda: agent.profiles["room-1"].digest != profile.digest, SOON)  # noqa: B023 - called here
             (site / "irisdrop.yaml").write_text(config.text + "\n")
             until(lambda: agent.config.digest != config.digest, SOON)  # noqa: B023
+
+
+def test_an_edit_that_would_have_moved_past_images_is_in_use_and_told(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        export(site / "exports", "000815_R.jpg")
+        until(lambda: agent.journal.in_state(State.DELIVERED), 30)
+        swapped = PROFILE.replace("match:", "clean: {ImageLaterality: {R: L, L: R}}\nmatch:")
+        (site / "camera.yaml").write_text(swapped)
+        until(lambda: agent.profiles["room-1"].text == swapped, SOON)
+        until(lambda: "PROFILE_MOVES" in conditions(agent), 30)
+        assert conditions(agent)["PROFILE_CHANGES"] == "1 moved to the other eye (of 1 looked at)"
+        (site / "camera.yaml").write_text(PROFILE)
+        until(lambda: "PROFILE_MOVES" not in conditions(agent), 30)
+
+
+def test_a_profile_that_was_edited_while_nothing_ran_is_looked_back_on_at_the_next_start(site: Path) -> None:
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 10)
+        export(site / "exports", "000815_R.jpg")
+        until(lambda: agent.journal.in_state(State.DELIVERED), 30)
+    (site / "camera.yaml").write_text(PROFILE.replace("match:", "clean: {ImageLaterality: {R: L, L: R}}\nmatch:"))
+    with running(site) as agent:
+        until(lambda: "PROFILE_MOVES" in conditions(agent), 30)

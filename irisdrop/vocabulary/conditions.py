@@ -96,6 +96,18 @@ KINDS: Final[dict[str, Kind]] = {
             "Run `irisdrop check` and mend the place it names.",
         ),
         Kind(
+            "PROFILE_MOVES",
+            "An edited profile would have given past images to another order or eye",
+            X,
+            "Compare these images' orders with `irisdrop quarantine show ID`; mend the profile, or tell who has to be told.",
+        ),
+        Kind(
+            "PROFILE_CHANGES",
+            "An edited profile would have decided past images otherwise",
+            N,
+            "`irisdrop replay PROFILE` names the images; release those in quarantine that it would match now.",
+        ),
+        Kind(
             "CONFIG_FAULTY",
             "The configuration has a fault; the last good one stays in use",
             X,
