@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import AGENT, Journal, StaleImage
 from irisdrop.record.known import Fingerprint
 from irisdrop.record.overview import Overview
+from irisdrop.record.sources import Source, Sources
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ARCHIVE, ImageFile
@@ -67,8 +69,9 @@ class Sidecars:
         rest = [path is not None and self._rests(path, now, profile.settle) for path in paths]
         return all(rest)
 
-    def keep(self, digest: str, folder: str, base: str) -> None:
+    def keep(self, digest: str, folder: str, base: str) -> list[Source]:
         """Spool what is there, before its image settles. Raises OSError where one can't be read now."""
+        kept = []
         for name in self.profile().companions_of(base):
             path = self._find(below(self.root, folder), name)
             if path is not None:
@@ -76,6 +79,8 @@ class Sidecars:
                 self.spool.keep_companion(digest, below(self.root, folder, base), name, content)
                 now = self.clock.monotonic()
                 self._looks[path] = _Look(seen, now, now, seen)
+                kept.append(Source(path, hashlib.sha256(content).hexdigest()))
+        return kept
 
     def tend(self) -> None:
         """Look after images that are not matched yet, some at a time: one whose companion file came late or changed is
@@ -124,6 +129,8 @@ class Sidecars:
             if not kept.is_file() or kept.read_bytes() != content:
                 self.spool.keep_companion(image.digest, image.path, name, content)
                 renewed = True
+            source = Source(path, hashlib.sha256(content).hexdigest())
+            Sources(self.journal.database).note_companions(self.camera, image.path, [source], self.clock.now())
             look.taken = seen
         return renewed
 

@@ -3,7 +3,7 @@
 It keeps every image with its bytes' digest, path, readings and end, its receipts, what persons decided, and the audit
 trail: so what was delivered can be proven for ever, a twin is recognised after years, and no file that still lies in
 an export folder is ever sent again. It forgets how the agent came to its decisions, attempts, images that vanished
-unread, and orders that are closed and hold no image.
+unread, what bytes archives and companion files had, and orders that are closed and hold no image.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from irisdrop.record.database import Database
+from irisdrop.record.sources import Sources
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.states import ENDED, State
 
@@ -37,6 +38,7 @@ class Retention:
             self._thin(images)
             done += self._vanished(limit)
             done += self._orders(limit)
+            done += Sources(self._db).forget_before(before, STEP)
         if done:
             self._profiles()
             self._db.give_back(PAGES)

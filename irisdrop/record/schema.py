@@ -191,4 +191,19 @@ MIGRATIONS: Final[tuple[tuple[str, str], ...]] = (
         CREATE INDEX images_not_thinned ON images (changed) WHERE thinned = 0;
         """,
     ),
+    (
+        "0006-sources",
+        """
+        -- Archives (image is empty) and companion files, by the image that they were read with; see record.sources.
+        CREATE TABLE sources (
+            path BLOB NOT NULL,
+            image BLOB NOT NULL,
+            camera TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (path, image)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX sources_by_camera ON sources (camera);
+        """,
+    ),
 )

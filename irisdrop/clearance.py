@@ -1,0 +1,143 @@
+"""What becomes of the files in the export folders once the platform has their images: `after: {move}` or `{delete}`.
+
+An image goes when it is delivered, an archive when all of its images are, a companion file when its images have gone and
+no other needs it. Each only where its bytes are still those that were read: what else lies there is on its own way.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from irisdrop.profiles.config import CameraSettings
+from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.journal import Journal
+from irisdrop.record.sources import Source, Sources
+from irisdrop.record.system import sync_folder
+from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.marks import mark
+
+log = logging.getLogger(__name__)
+
+STAYS: Final = timedelta(minutes=1)  # a companion file, after its images: another of the same name may be coming
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """A file with the bytes that were read of it; `name` is its path below the camera's folder, `other` sets it apart
+    where one of its name has been moved before, `words` tell it to a person."""
+
+    path: Path
+    digest: str
+    name: str
+    other: str
+    words: str
+
+
+class Clearance:
+    """Clears away what is done with, of one camera after another."""
+
+    def __init__(self, journal: Journal, clock: Clock, profiles: Mapping[str, DeviceProfile]) -> None:
+        self._journal = journal
+        self._sources = Sources(journal.database)
+        self._clock = clock
+        self._profiles = profiles
+
+    def clear(self, camera: CameraSettings) -> None:
+        """Everything of a camera whose time has come; what can't be moved or deleted now stays and is tried again."""
+        before = self._clock.now() - timedelta(seconds=camera.after.delete_after or 0.0)
+        for image in self._journal.sources_left(camera.name, before):
+            words = f"the source of image {image.id}"
+            going = _Going(Path(image.path), image.digest or "", image.name, str(image.id), words)
+            if _tried(camera, going):
+                self._journal.source_cleared(image.id)
+        for archive in self._sources.archives_done(camera.name, before):
+            self._go(camera, archive, "an archive")
+        profile = self._profiles.get(camera.name)
+        if profile is not None:
+            self._companions(camera, profile)
+
+    def _companions(self, camera: CameraSettings, profile: DeviceProfile) -> None:
+        needed: dict[str, set[str]] = {}
+        for companion in self._sources.companions_done(camera.name, self._clock.now() - STAYS):
+            folder, base = os.path.split(companion.path)
+            try:
+                if folder not in needed:
+                    needed[folder] = _needed(folder, profile)
+            except OSError:
+                continue  # the folder can't be read now
+            if base.casefold() not in needed[folder]:
+                self._go(camera, companion, "a companion file")
+
+    def _go(self, camera: CameraSettings, source: Source, words: str) -> None:
+        try:
+            name = str(Path(source.path).relative_to(os.path.abspath(camera.folder)))  # noqa: PTH100 - as arrival has it
+        except ValueError:
+            self._sources.forget(source)  # the camera's folder is another now
+            return
+        if _tried(camera, _Going(Path(source.path), source.digest, name, source.digest[:8], words)):
+            self._sources.forget(source)
+
+
+def _needed(folder: str, profile: DeviceProfile) -> set[str]:
+    """The names, in lower case, of the companion files of the images that lie in a folder now."""
+    try:
+        with os.scandir(folder) as found:
+            names = [item.name for item in found if profile.takes_image(item.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    return {companion.casefold() for name in names for companion in profile.companions_of(name)}
+
+
+def _tried(camera: CameraSettings, going: _Going) -> bool:
+    """Whether nothing is left to do for a file."""
+    try:
+        _clear(camera, going)
+    except OSError as error:
+        log.info("%s stays for now: %s", going.words, type(error).__name__)
+        return False
+    return True
+
+
+def _clear(camera: CameraSettings, going: _Going) -> None:
+    """Move or delete a file, only if the bytes on disk are still those that were read."""
+    source = going.path
+    if source.is_symlink() or not source.is_file():
+        return
+    with source.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != going.digest:
+            return  # the camera used the name again: this is another export, on its own way
+    mark("source.before")
+    if camera.after.move is None:
+        source.unlink()
+    else:
+        target = camera.after.move / going.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target = target.with_name(f"{target.stem}.{going.other}{target.suffix}")
+        _move(source, target)
+    mark("source.after")
+
+
+def _move(source: Path, target: Path) -> None:
+    """By renaming, or to another file system by a copy that is whole and on its disk before the source goes."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        draft = target.with_name(f".{target.name}.part")
+        shutil.copy2(source, draft)
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.rename(target)
+        sync_folder(target.parent)
+        source.unlink()
