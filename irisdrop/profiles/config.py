@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from pathlib import Path
@@ -170,12 +171,53 @@ def load_profiles(config: Config) -> Mapping[str, DeviceProfile]:
     return profiles
 
 
+def examined(path: Path) -> tuple[list[Fault], list[DeviceProfile]]:
+    """Every fault of a configuration and of the profiles that it names, and those of the profiles that are sound.
+
+    A faulty configuration does not hide its profiles' faults, nor the other way round. Raises FaultyFile where it is no
+    YAML, Foreseen where it can't be read.
+    """
+    from irisdrop.profiles.installation import config_of
+    from irisdrop.profiles.places import document, read_text
+
+    found = document(read_text(path), str(path))
+    named = found.tree.get("cameras")
+    with suppress(FaultyFile):  # they are in `found`
+        config_of(found, path)
+    faults: list[Fault] = []
+    profiles: dict[str, DeviceProfile] = {}
+    for index, camera in enumerate(named if isinstance(named, list) else ()):
+        name = camera.get("profile") if isinstance(camera, dict) else None
+        if not isinstance(name, str) or not name.strip():
+            continue
+        try:
+            profile = load_profile(name, base=path.absolute().parent)
+            profiles[profile.path] = profile
+        except FaultyFile as error:
+            faults.extend(fault for fault in error.faults if fault not in faults)
+        except Foreseen as error:
+            near = near_name(error)
+            found.fault(
+                error.code,
+                found.at(("cameras", index, "profile")),
+                error.message,
+                "" if near else error.remedy,
+                near,
+            )
+    return [*sorted(found.faults, key=lambda fault: (fault.line, fault.column)), *faults], list(profiles.values())
+
+
+def near_name(error: Foreseen) -> str:
+    """The profile that was probably meant."""
+    return error.remedy.removeprefix("did you mean ").rstrip("?") if error.remedy.startswith("did you") else ""
+
+
 def unfound(config: Config, camera: CameraSettings, error: Foreseen) -> Fault:
     """A profile that is not there, at the line of the configuration that names it."""
     from irisdrop.profiles.places import Document
 
     line = Document(str(config.path), config.text).line(camera.line)
-    near = error.remedy.removeprefix("did you mean ").rstrip("?") if error.remedy.startswith("did you") else ""
+    near = near_name(error)
     expected = "" if near else error.remedy
     return Fault(
         error.code, str(config.path), camera.line, camera.column, error.message, camera.profile, line, expected, near

@@ -35,7 +35,7 @@ def profile_of(found: Document) -> DeviceProfile:
     read = found.tree.get("read")
     written = validated(found, WrittenProfile)
     if written is None:
-        checked_further(found, STAND_INS, lambda: checked(found, WrittenProfile.model_validate(found.tree), read))
+        checked_further(found, STAND_INS, {}, lambda: checked(found, WrittenProfile.model_validate(found.tree), read))
         found.raise_faults()
         raise AssertionError("a profile that did not validate has faults")
     profile = checked(found, written, read)

@@ -68,7 +68,7 @@ def _noted_state(path: Path) -> Path | None:
 
 def _said_state(path: Path) -> Path | None:
     """The state folder that a faulty file names in a line of its own; None where no line, or more than one, says it."""
-    from irisdrop.profiles.installation import path_of
+    from irisdrop.profiles.folders import path_of
     from irisdrop.profiles.places import LARGEST as MOST
     from irisdrop.profiles.places import document
 

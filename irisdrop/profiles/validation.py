@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from irisdrop.profiles.places import Document, Location, Place
+from irisdrop.vocabulary.faults import Fault
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,22 +27,54 @@ def validated(found: Document, model: type[Model]) -> Model | None:
         return None
 
 
-def checked_further(found: Document, stand_ins: Mapping[str, Any], check: Callable[[], object]) -> None:
+def checked_further(
+    found: Document,
+    stand_ins: Mapping[str, Any],
+    items: Mapping[str, Callable[[int], Any]],
+    check: Callable[[], object],
+) -> None:
     """Check what settings mean together although some of them are faulty: a person wants to hear all at once.
 
-    A faulty section is taken away, or replaced where it is required; what is then found in it, or follows from it,
-    is dropped.
+    A faulty section is taken away, or replaced where it is required; of a list in `items` only the faulty items are
+    replaced. What is then found in it, or follows from it, is dropped.
     """
     shapes = list(found.faults)
     broken = {found.section(fault.line) for fault in shapes}
+    spoilt = {name: items_with(found, name, shapes) for name in broken if name in items}
     kept = {name: value for name, value in found.tree.items() if name not in broken}
+    for name, numbers in spoilt.items():
+        if numbers and isinstance(found.tree.get(name), list):
+            kept[name] = [items[name](at) if at in numbers else one for at, one in enumerate(found.tree[name])]
+    begun = {name: begins(found, name) for name in spoilt}
     found.tree = {**stand_ins, **kept}
     check()
-    for fault in found.faults[len(shapes) :]:
+
+    def follows(fault: Fault) -> bool:
         section = found.section(fault.line)
-        follows = fault.code == "UNREAD_KEY" and "read" in broken
-        if follows or (section in broken and section != "read") or (section == "read" and fault.code == "NO_RULES"):
-            found.faults.remove(fault)
+        if section == "read" or section not in broken:
+            return fault.code == ("NO_RULES" if section == "read" else "UNREAD_KEY") and "read" in broken
+        return section not in kept or item_at(begun[section], fault) in spoilt[section]
+
+    found.faults[len(shapes) :] = [fault for fault in found.faults[len(shapes) :] if not follows(fault)]
+
+
+def items_with(found: Document, section: str, faults: Sequence[Fault]) -> frozenset[int]:
+    """Which items of a list hold faults; none where one is of the list itself."""
+    begun = begins(found, section)
+    numbers = {item_at(begun, fault) for fault in faults if found.section(fault.line) == section}
+    return frozenset() if -1 in numbers else frozenset(numbers)
+
+
+def begins(found: Document, section: str) -> list[tuple[int, int]]:
+    """Line and column of each item of a list."""
+    written = found.tree.get(section)
+    places = (found.at((section, at)) for at in range(len(written) if isinstance(written, list) else 0))
+    return [(place.line, place.column) for place in places]
+
+
+def item_at(begun: Sequence[tuple[int, int]], fault: Fault) -> int:
+    """The item of a list that a fault stands in; -1 where it stands before all."""
+    return bisect_right(begun, (fault.line, fault.column)) - 1
 
 
 def note(found: Document, model: type[BaseModel], error: ErrorDetails) -> None:

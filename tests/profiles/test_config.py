@@ -14,6 +14,7 @@ from irisdrop.profiles.config import (
     Config,
     Secret,
     default_config_path,
+    examined,
     load_config,
     load_profiles,
     parse_config,
@@ -234,6 +235,50 @@ def test_all_faults_are_told_at_once(faults: Callable[[str], tuple[Fault, ...]])
         .replace("room-3, after", "room-2, after")
     )
     assert [one.line for one in faults(text)] == [2, 4, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        # A faulty setting hides neither its section's kind nor the kind's own settings.
+        ("kind: http,", "kind: htp, concurrency: 99,", [(3, "WRONG_VALUE", "http"), (3, "WRONG_VALUE", "")]),
+        ("kind: http,", "kind: dimse, host: pacs, port: many,", [(3, "MISSING", ""), (3, "WRONG_VALUE", "")]),
+        ("every: 60s", "every: 60, pth: x", [(4, "WRONG_VALUE", ""), (4, "UNKNOWN_SETTING", "")]),
+        ("from: platform, every: 60s", "from: csw, every: 60", [(4, "WRONG_VALUE", "csv"), (4, "WRONG_VALUE", "")]),
+        # A faulty camera hides nothing of the others.
+        (
+            "existing: 1d, after: {leave: true}}",
+            "existing: 1}\n  - {name: ROOM-3, profile: canon-cr2, folder: room-3/x}",
+            [(6, "WRONG_VALUE", ""), (8, "DUPLICATE_NAME", ""), (8, "FOLDERS_OVERLAP", "")],
+        ),
+        # A faulty platform is not taken for none.
+        ("kind: http,", "", [(3, "MISSING", "")]),
+    ],
+)
+def test_one_fault_does_not_hide_another(
+    faults: Callable[[str], tuple[Fault, ...]], old: str, new: str, told: list[tuple[int, str, str]]
+) -> None:
+    found = sorted((one.line, one.code, one.suggestion) for one in faults(GOOD.replace(old, new)))
+    assert found == sorted(told)
+
+
+def test_check_names_the_faults_of_the_configuration_and_of_its_profiles_together(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("irisdrop: 1\n", encoding="utf-8")
+    path = tmp_path / "irisdrop.yaml"
+    text = GOOD.replace("topcon-nw400", "topcon-nw40").replace("canon-cr2", "own.yaml").replace("7474", "0")
+    path.write_text(text.replace("existing: 1d", "existing: 1"))
+    found, profiles = examined(path)
+    assert [(one.line, one.code) for one in found if one.file == str(path)] == [
+        (6, "NO_SUCH_PROFILE"),
+        (6, "WRONG_VALUE"),
+        (8, "WRONG_VALUE"),
+    ]
+    assert found[0].suggestion == "topcon-nw400"
+    assert {one.file for one in found} == {str(path), str(tmp_path / "own.yaml")}
+    assert profiles == []
+    path.write_text(GOOD)
+    assert examined(path)[0] == []
+    assert [profile.name for profile in examined(path)[1]] == ["topcon-nw400", "canon-cr2"]
 
 
 def test_the_profiles_of_all_cameras_are_loaded(of: Callable[[str], Config]) -> None:

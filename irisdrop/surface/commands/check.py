@@ -58,14 +58,13 @@ def _expanded(path: str) -> Iterable[str | Path]:
 def _check(target: str | Path) -> list[Fault]:
     """The faults of one profile, or of a configuration and of the profiles that it names."""
     from irisdrop.explain import prove
-    from irisdrop.profiles.config import load_config, load_profiles
+    from irisdrop.profiles.config import examined
     from irisdrop.profiles.profile import load_profile
 
     try:
         if isinstance(target, Path) and _is_config(target):
-            profiles = load_profiles(load_config(target))
-            each = {profile.digest: profile for profile in profiles.values()}
-            return [fault for profile in each.values() for fault in prove(profile)]
+            faults, profiles = examined(target)
+            return [*faults, *(fault for profile in profiles for fault in prove(profile))]
         return prove(load_profile(target))
     except FaultyFile as faulty:
         return list(faulty.faults)
