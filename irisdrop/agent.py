@@ -74,7 +74,7 @@ class Agent:
             self._lease.release()
             raise
         tell_faulty(self.conditions, faulty)
-        self.spool = Spool(config.state / "spool", config.spool.limit)
+        self.spool = Spool(config.state / "spool", config.spool.limit, config.spool.reserve)
         self.spool.tidy()
         self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
         self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)
@@ -250,7 +250,7 @@ class Agent:
         self.worklist.close()
         self.platform.close()
         self.config, self.profiles, self.platform = config, profiles, platform
-        self.spool.limit = config.spool.limit
+        self.spool.budget.limit, self.spool.budget.reserve = config.spool.limit, config.spool.reserve
         self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
         self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)
         self.parsers = Parsers()
@@ -332,7 +332,13 @@ class Agent:
         thread.start()
 
     def _wake(self) -> None:
-        for event in (self.courier.woken, self.decider.woken, self.sync_asked, self.hindsight.woken):
+        for event in (
+            self.courier.woken,
+            self.decider.woken,
+            self.sync_asked,
+            self.housekeeping.woken,
+            self.hindsight.woken,
+        ):
             event.set()
         for lookout in self.lookouts:
             lookout.wake()
@@ -355,12 +361,18 @@ class Agent:
             self.sync_asked.clear()
 
     def _keep_house(self, stop: threading.Event) -> None:
-        # A spool that is full lets images wait: what may go goes at once.
-        while not self.clock.wait(stop, 5.0 if self.conditions.subjects("SPOOL_FULL") else 60.0):
+        woken = self.housekeeping.woken
+        while not stop.is_set():
+            # A spool that is full lets images wait: what may go goes at once.
+            short = self.clock.wait(woken, 5.0 if self.conditions.subjects("SPOOL_FULL") else 60.0)
+            woken.clear()
+            if stop.is_set():
+                return
             try:
                 if self.clock.monotonic() - self._head_told >= HEAD_EVERY:
                     self._tell_head()
-                self.housekeeping.turn()
+                self.housekeeping.clear_spool() if short else self.housekeeping.turn()
+                self.conditions.clear("STAGE_FAILED", "housekeeping")
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("housekeeping failed: %s", place(error))
                 self.conditions.note_failure("housekeeping", error)

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from irisdrop.matching.series import TooFew, flickers, one_eyed, too_few
 from irisdrop.profiles.config import CameraSettings, Config
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
+from irisdrop.record.copies import Copies
 from irisdrop.record.journal import Journal
 from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Overview
@@ -53,9 +55,12 @@ class Housekeeping:
         self._journal = journal
         self._orders = Orders(journal.database, clock, config.worklist.stale)
         self._spool = spool
+        self._copies = Copies(journal.database)
         self._retention = Retention(journal.database)
         self._conditions = conditions
         self._clock = clock
+        self.woken = threading.Event()  # set where an image waits because the spool has no room
+        spool.budget.on_short = self.woken.set
 
     def turn(self) -> None:
         """Everything once."""
@@ -63,7 +68,7 @@ class Housekeeping:
         self.tell_clocks()
         self.tell_series()
         self.tell_rebuilt()
-        self._clear_spool()
+        self.clear_spool()
         self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
         for camera in self._config.cameras:
             if not camera.after.leave:
@@ -132,8 +137,14 @@ class Housekeeping:
         else:
             self._conditions.clear(code, subject)
 
-    def _clear_spool(self) -> None:
-        """Bytes go `keep` after every image that they belong to has ended, never before."""
+    def clear_spool(self) -> None:
+        """Bytes go `keep` after every image that they belong to has ended; before it only where room is needed."""
+        self._clear_ended()
+        self._make_room()
+        if self._spool.budget.sufficient():
+            self._conditions.clear("SPOOL_FULL", "spool")
+
+    def _clear_ended(self) -> None:
         before = self._clock.now() - timedelta(seconds=self._config.spool.keep)
         for digest in list(self._spool.digests()):
             if not self._may_go(digest, before):
@@ -142,6 +153,20 @@ class Housekeeping:
                 # Once more where nobody can settle the same bytes, or take an image back, before they are gone.
                 if self._may_go(digest, before):
                     self._spool.drop(digest)
+
+    def _make_room(self) -> None:
+        """Where the spool's budget is used up, confirmed copies go, the oldest first."""
+        budget = self._spool.budget
+        for digest in self._oldest_confirmed() if budget.lacking() else ():
+            with self._journal.transaction():
+                if self._copies.confirmed_at(digest) is not None:
+                    self._spool.drop(digest)
+            if not budget.lacking():
+                return
+
+    def _oldest_confirmed(self) -> list[str]:
+        found = [(at, digest) for digest in self._spool.digests() if (at := self._copies.confirmed_at(digest))]
+        return [digest for _, digest in sorted(found)]
 
     def _may_go(self, digest: str, before: datetime) -> bool:
         images = self._journal.with_digest(digest)

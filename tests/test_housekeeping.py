@@ -199,6 +199,63 @@ def test_bytes_that_no_image_of_the_journal_owns_are_kept_for_recovery(records: 
     assert records.spool.holds(digest)
 
 
+def refused(records: Any, size: int) -> None:
+    """An image of so many bytes found no room."""
+    with records.spool.budget.promise(size) as enough:
+        assert not enough
+
+
+def test_confirmed_copies_go_before_their_week_is_over_so_that_no_arrival_waits(records: Any, tmp_path: Path) -> None:
+    """The oldest first, and no more of them than room is needed."""
+    images = []
+    for number in range(4):
+        images.append(delivered(records, f"{number}/000815_R.jpg", b"picture %d" % number))
+        records.clock.advance(60)
+    house = keeper(records, tmp_path)
+    records.spool.budget.limit = 40
+    records.conditions.raise_("SPOOL_FULL", "spool", "full")
+    house.turn()
+    assert all(records.spool.holds(image.digest) for image in images[1:])
+    refused(records, 15)
+    assert house.woken.is_set()
+    house.clear_spool()
+    assert [records.spool.holds(image.digest) for image in images] == [False, False, True, True]
+    assert records.spool.room(15)
+    assert records.conditions.subjects("SPOOL_FULL") == []
+
+
+@pytest.mark.parametrize("state", ["SETTLED", "IDENTIFIED", "MATCHED", "QUARANTINED", "DISCARDED", "no receipt"])
+def test_what_only_we_may_have_never_makes_room(records: Any, tmp_path: Path, state: str) -> None:
+    """A discard can be taken back, and what is on its way has no receipt; though another image of the bytes has one."""
+    delivered(records, "a/000815_R.jpg")
+    if state == "no receipt":
+        with records.journal.transaction():
+            records.journal.database.execute("UPDATE images SET receipt = NULL")
+        digest = records.journal.get(1).digest
+    else:
+        made = {"SETTLED": records.settled, "IDENTIFIED": records.identified, "MATCHED": records.matched}
+        image = made.get(state, records.identified)(name="b/000815_R.jpg")
+        if state in ("QUARANTINED", "DISCARDED"):
+            image = records.journal.refuse(image, Code.NO_WORKLIST_ENTRY, "none")
+        if state == "DISCARDED":
+            records.journal.move(image, Event.DISCARD, "anna", "blurred")
+        digest = image.digest
+    records.spool.budget.limit = 10
+    refused(records, 9)
+    keeper(records, tmp_path).clear_spool()
+    assert records.spool.holds(digest)
+
+
+def test_copies_of_duplicates_go_with_the_copy_that_was_confirmed(records: Any, tmp_path: Path) -> None:
+    image = delivered(records, "a/000815_R.jpg")
+    again = records.identified(name="b/000815_R.jpg")
+    records.journal.move(again, Event.RECOGNISE, "irisdrop", "twin")
+    records.spool.budget.limit = 10
+    refused(records, 9)
+    keeper(records, tmp_path).clear_spool()
+    assert not records.spool.holds(image.digest)
+
+
 # ---------------------------------------------------------------------- delivered sources
 
 

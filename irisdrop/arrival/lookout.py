@@ -15,6 +15,7 @@ from typing import Final
 
 from irisdrop.arrival.firststart import FirstStart
 from irisdrop.arrival.ground import Ground, Presence
+from irisdrop.arrival.hold import Hold
 from irisdrop.arrival.intake import Intake
 from irisdrop.arrival.mode import Way
 from irisdrop.arrival.scan import Batch, Found, News, Scan, below, differs
@@ -49,7 +50,7 @@ log = logging.getLogger(__name__)
 RACY_AFTER: Final = 2.0
 LONGEST_WAIT: Final = 2.0  # seconds until what is missing, or not yet known to be watched, is looked at again
 LONGEST_REST: Final = 5.0  # and until a watcher that died, or a folder that went away without an event, is noticed
-HOLD: Final = 5.0  # seconds between tries while the spool can't be written
+STARTED_OVER: Final = 5.0  # seconds from a failure of the watching to the next scan
 AT_ONCE: Final = 500  # due files looked at before hints are attended to again
 BROKEN_AFTER: Final = 60.0
 TAKERS_WITHIN: Final = 3.0  # seconds for the readings that are under way to end
@@ -104,7 +105,7 @@ class Lookout:
         )
         self._tend_at = 0.0
         self._scan_at = 0.0
-        self._held_until = 0.0
+        self._hold = Hold(conditions)
         self._watched = False  # one whole scan is done and nothing interrupted the watching since
         self._catching_up = False  # the scan looks for what happened while no event could come
         self._present = True
@@ -184,7 +185,7 @@ class Lookout:
     def _start_over(self, error: Exception) -> None:
         self._settling = Settling()
         self._watched = False
-        self._scan_at = self._held_until = self._clock.monotonic() + HOLD
+        self._scan_at = self._clock.monotonic() + STARTED_OVER
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         try:
             self._conditions.raise_(*(("DISK_FULL", "journal", "") if full else ("STAGE_FAILED", self.camera.name)))
@@ -207,6 +208,7 @@ class Lookout:
         if self._clock.monotonic() >= self._scan_at or self._catching_up:
             self._scan(profile)
         self._look_at_due(profile)
+        self._hold.look(self._settling.all())
         if profile.sidecar_wait and self._clock.monotonic() >= self._tend_at:
             self._tend_at = self._clock.monotonic() + LONGEST_WAIT
             self._sidecars.tend()
@@ -228,7 +230,7 @@ class Lookout:
         return max(0.0, min(nearest - now, rest))
 
     def _held_back(self, pending: Pending) -> bool:
-        return not pending.taking and (pending.blocked > 0 or self._held_until > self._clock.monotonic())
+        return not pending.taking and (pending.blocked > 0 or self._hold.holds(pending, self._clock.monotonic()))
 
     # ------------------------------------------------------------------ hints
 
@@ -417,8 +419,8 @@ class Lookout:
     def _look_at_due(self, profile: DeviceProfile) -> None:
         now = self._clock.monotonic()
         for pending in self._settling.due(now, AT_ONCE):
-            if now < self._held_until:
-                self._settling.schedule(pending, self._held_until)
+            if self._hold.holds(pending, now):
+                self._settling.schedule(pending, self._hold.until)
             else:
                 self._look(profile, pending, now)
 
@@ -465,7 +467,8 @@ class Lookout:
             self._outcomes.put((pending, outcome))
             self._woken.set()
 
-        self._takers.put(pending.fingerprint.size, -pending.seen, job)
+        archive = self._profile().unpacks(pending.base)
+        self._takers.put(pending.fingerprint.size, -pending.seen, job, archive=archive)
 
     def _take_in_outcomes(self) -> None:
         while True:
@@ -499,9 +502,10 @@ class Lookout:
             case Unreadable(number):
                 self._hinder(pending, os.strerror(number))
             case SpoolFailed(detail):
-                self._hold(pending, "DISK_FULL", detail)
+                self._hold_back(pending, "DISK_FULL", detail)
             case SpoolFull():
-                self._hold(pending, "SPOOL_FULL", "")
+                size = pending.fingerprint.size
+                self._hold_back(pending, "SPOOL_FULL", self._intake.spool.budget.words(size), size)
             case Exception():
                 self._break(pending, outcome)
             case Stopped():
@@ -510,9 +514,7 @@ class Lookout:
                 self._let_go(pending)
 
     def _settled(self, pending: Pending, taken: Taken) -> None:
-        for code in ("DISK_FULL", "SPOOL_FULL"):
-            self._conditions.clear(code, "spool")
-        self._held_until = 0.0
+        self._hold.taken(pending.fingerprint.size)
         if pending.live and not pending.announced:
             self._supervision.missed()
         now = self._clock.monotonic()
@@ -543,15 +545,14 @@ class Lookout:
         self._settling.schedule(pending, next_try(pending, now))
         pending.blocked += 1
 
-    def _hold(self, pending: Pending, code: str, detail: str) -> None:
-        """The spool takes nothing: every file waits in its folder."""
-        self._conditions.raise_(code, "spool", detail)
-        self._held_until = self._clock.monotonic() + HOLD
-        self._settling.schedule(pending, self._held_until)
+    def _hold_back(self, pending: Pending, code: str, detail: str, least: int = 0) -> None:
+        """The spool does not take it: it waits in its folder, and with it all that would only be refused again."""
+        self._hold.begin(code, detail, self._clock.monotonic(), least)
+        self._settling.schedule(pending, self._hold.until)
 
     def _break(self, pending: Pending, error: Exception) -> None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            self._hold(pending, "DISK_FULL", "the journal can't be written")
+            self._hold_back(pending, "DISK_FULL", "the journal can't be written")
             return
         log.error("taking a file of %s failed: %s", self.camera.name, _place(error))
         self._conditions.raise_("STAGE_FAILED", f"{self.camera.name} taking", type(error).__name__)

@@ -76,10 +76,12 @@ class CameraSettings:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Our own copies: how long they stay after delivery (seconds), and how many bytes they may take."""
+    """Our own copies: how long they stay after delivery (seconds), how many bytes they may take, and how many of the
+    disk stay free (None: see `record.budget`)."""
 
     keep: float
     limit: int | None
+    reserve: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

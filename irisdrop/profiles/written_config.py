@@ -87,6 +87,9 @@ class WrittenSpool(Written):
 
     keep: Duration = Field(604800.0, description="How long a copy stays after delivery.")
     limit: Size | None = Field(None, description="How much room it may take; default: what the disk has.")
+    reserve: Size | None = Field(
+        None, description="How much of the disk stays free; default: 1GiB, on a small disk 5 % of it."
+    )
 
 
 class WrittenJournal(Written):

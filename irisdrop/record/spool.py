@@ -7,12 +7,13 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from irisdrop.record.budget import Budget
 from irisdrop.record.system import private, sync_folder
 from irisdrop.record.text import moment, packed, stamp, unpacked
 from irisdrop.vocabulary.marks import mark
@@ -67,19 +68,23 @@ class Incoming:
 class Spool:
     """The folder that holds every image until it has been delivered, and `keep` longer."""
 
-    def __init__(self, folder: Path, limit: int | None = None) -> None:
+    def __init__(self, folder: Path, limit: int | None = None, reserve: int | None = 0) -> None:
         self.folder = folder
-        self.limit = limit
+        self.budget = Budget(folder, limit, reserve)
+        # Who else knows where the bytes of a digest came from: the journal, where the agent says so.
+        self.elsewhere: Callable[[str], list[Origin]] = lambda _: []
         self._incoming = folder / "incoming"
-        for part in (folder, self._incoming, *(folder / f"{number:02x}" for number in range(256))):
-            part.mkdir(parents=True, exist_ok=True)
-        private(folder)
-        sync_folder(folder)
-        self._used = sum(path.stat().st_size for path in self._files())
         # Several threads take files: two exports of the same bytes must not lose each other's origin.
         self._guards = [threading.Lock() for _ in range(16)]
-        self._counting = threading.Lock()
-        self._promised = 0
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """Make every folder that is not there, and count what lies in them."""
+        for part in (self.folder, self._incoming, *(self.folder / f"{number:02x}" for number in range(256))):
+            part.mkdir(parents=True, exist_ok=True)
+        private(self.folder)
+        sync_folder(self.folder)
+        self.budget.used = sum(path.stat().st_size for path in self._files())
 
     def tidy(self) -> None:
         """Remove copies that a crash left unfinished; their sources are still unsettled and are read again.
@@ -92,28 +97,23 @@ class Spool:
     @property
     def used(self) -> int:
         """Bytes that the spooled images take."""
-        return self._used
+        return self.budget.used
 
     def room(self, size: int) -> bool:
         """Whether an image of `size` bytes may come in."""
-        return self.limit is None or self._used + self._promised + size <= self.limit
+        return self.budget.short(size) == 0
 
-    @contextmanager
-    def promise(self, size: int) -> Iterator[bool]:
-        """Hold `size` bytes of the limit while a copy is made, so that several at once don't pass it together; False
-        where they are not to be had."""
-        with self._counting:
-            enough = self.room(size)
-            self._promised += size if enough else 0
-        try:
-            yield enough
-        finally:
-            with self._counting:
-                self._promised -= size if enough else 0
+    def promise(self, size: int) -> AbstractContextManager[bool]:
+        """Hold `size` bytes of the budget while a copy is made; False where they are not to be had."""
+        return self.budget.promise(size)
 
     def receive(self) -> Incoming:
-        """Begin a copy."""
-        return Incoming(self._incoming / secrets.token_hex(8))
+        """Begin a copy; a spool that somebody removed meanwhile is made anew."""
+        try:
+            return Incoming(self._incoming / secrets.token_hex(8))
+        except FileNotFoundError:
+            self._furnish()
+            return Incoming(self._incoming / secrets.token_hex(8))
 
     def keep(self, copy: Incoming, origin: Origin) -> str:
         """Make a finished copy durable under its digest, its note first; returns the digest.
@@ -123,6 +123,8 @@ class Spool:
         copy.sync()
         digest = copy.digest
         target = self.file(digest)
+        if not target.parent.is_dir():
+            self._furnish()
         with self._guard(digest):
             self._note(digest, origin)
             mark("spool.rename.before")
@@ -132,7 +134,7 @@ class Spool:
             sync_folder(target.parent)
             mark("spool.folder.after")
         if not known:
-            self._count(copy.size)
+            self.budget.count(copy.size)
         return digest
 
     def file(self, digest: str) -> Path:
@@ -215,14 +217,10 @@ class Spool:
             self._note_file(digest).unlink(missing_ok=True)
             for companion in target.parent.glob(f"{digest}.*"):
                 companion.unlink(missing_ok=True)
-        self._count(-size)
+        self.budget.count(-size)
 
     def _guard(self, digest: str) -> threading.Lock:
         return self._guards[int(digest[0], 16)]
-
-    def _count(self, size: int) -> None:
-        with self._counting:
-            self._used += size
 
     def _files(self) -> Iterator[Path]:
         for number in range(256):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from irisdrop.arrival import hold
 from irisdrop.arrival import lookout as module
 from irisdrop.arrival import take as taking
 from irisdrop.record.known import Standing
@@ -619,7 +620,7 @@ def test_a_fault_of_ours_on_one_file_is_told_and_delays_no_other(site, picture, 
 
 
 def test_a_fault_of_ours_in_the_watching_is_told_and_it_goes_on(site, picture, monkeypatch) -> None:
-    monkeypatch.setattr(module, "HOLD", 0.2)
+    monkeypatch.setattr(module, "STARTED_OVER", 0.2)
     lookout = watched(site)
     real, fails = site.journal.see, [True]
 
@@ -637,7 +638,7 @@ def test_a_fault_of_ours_in_the_watching_is_told_and_it_goes_on(site, picture, m
 def test_a_full_disk_makes_images_wait_and_they_go_on_by_themselves(site, picture, small_disk, monkeypatch) -> None:
     from irisdrop.record.spool import Spool
 
-    monkeypatch.setattr(module, "HOLD", 0.2)
+    monkeypatch.setattr(hold, "HOLD", 0.2)
     site.spool = Spool(small_disk / "spool")
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(1_000_000))
@@ -651,8 +652,8 @@ def test_a_full_disk_makes_images_wait_and_they_go_on_by_themselves(site, pictur
 
 
 def test_a_full_spool_makes_images_wait_in_their_folder(site, picture, monkeypatch) -> None:
-    monkeypatch.setattr(module, "HOLD", 0.2)
-    site.spool.limit = 3000
+    monkeypatch.setattr(hold, "HOLD", 0.2)
+    site.spool.budget.limit = 3000
     watched(site)
     site.drop("a.jpg", picture(b"a", 2000))
     (first,) = site.wait_settled(1)
@@ -660,6 +661,23 @@ def test_a_full_spool_makes_images_wait_in_their_folder(site, picture, monkeypat
     site.wait(lambda: site.told("SPOOL_FULL") == ["spool"])
     site.spool.drop(first.digest)
     site.wait_settled(2)
+    site.wait(lambda: site.told("SPOOL_FULL") == [])
+
+
+def test_a_large_file_that_finds_no_room_delays_no_small_one(site, picture) -> None:
+    """It waits alone, told for as long as it does, and its going ends that."""
+    site.spool.budget.limit = 20_000
+    watched(site)
+    large = site.drop("large.jpg", picture(b"l", 30_000))
+    site.wait(lambda: site.told("SPOOL_FULL") == ["spool"])
+    for number in range(5):
+        site.drop(f"{number}.jpg", picture(b"%d" % number, 2000))
+    site.wait_settled(5, 4.0)
+    assert site.told("SPOOL_FULL") == ["spool"]
+    assert [one.detail for one in site.conditions.active() if one.code == "SPOOL_FULL"] == [
+        "its limit of 19.5 KiB is reached"
+    ]
+    large.unlink()
     site.wait(lambda: site.told("SPOOL_FULL") == [])
 
 

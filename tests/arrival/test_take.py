@@ -292,7 +292,7 @@ def test_on_a_full_disk_the_partial_copy_is_removed(file: Path, tmp_path: Path, 
 
 @pytest.mark.usefixtures("nothing_left")
 def test_a_full_spool_takes_nothing(file: Path, spool: Spool) -> None:
-    spool.limit = 1000
+    spool.budget.limit = 1000
     assert taken(order(file), spool) == SpoolFull()
 
 

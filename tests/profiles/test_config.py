@@ -72,7 +72,8 @@ def test_everything_that_is_set_arrives(of: Callable[[str], Config], tmp_path: P
 def test_what_is_not_set_has_its_default(of: Callable[[str], Config]) -> None:
     config = of("cameras: [{name: a, profile: dicom-op, folder: a}]")
     assert config.platform is None
-    assert (config.spool.keep, config.spool.limit, config.largest) == (604800, None, 2 * 1024**3)
+    assert (config.spool.keep, config.spool.limit, config.spool.reserve) == (604800, None, None)
+    assert config.largest == 2 * 1024**3
     assert (config.undo, config.late, config.page.port) == (15, 604800, 7474)
     assert config.state.name == "irisdrop"
     assert config.cameras[0].existing == 86400
