@@ -24,6 +24,7 @@ from irisdrop.record.journal import StaleImage
 from irisdrop.surface.exams import eye_of
 from irisdrop.surface.page import metrics, views, words
 from irisdrop.surface.page.access import Doorkeeper, Session
+from irisdrop.surface.page.choice import Choice, StaleOrder
 from irisdrop.surface.page.door import COOKIE
 from irisdrop.surface.page.office import Office, Seen
 from irisdrop.surface.page.pictures import Pictures
@@ -65,6 +66,10 @@ class Said:
         """A field that holds images with their versions."""
         pairs = (part.partition(":") for part in self.one(name).split())
         return [(int(one), int(two)) for one, _, two in pairs if one.isascii() and one.isdigit() and two.isdigit()]
+
+    def choice(self) -> Choice:
+        """The order that was chosen, as it was shown."""
+        return Choice.read(self.one("entry"))
 
     def eyes(self) -> dict[int, str]:
         """The eyes that a person corrected, by image."""
@@ -274,7 +279,7 @@ class Page:
         asked = Asked(
             image=said.number("image"),
             frame=said.number("frame") or 0,
-            entry=said.one("entry"),
+            choice=said.choice(),
             eyes=said.eyes(),
             marked=tuple(sorted(marked)),
         )
@@ -293,13 +298,15 @@ class Page:
 
     def _act(self, request: Request, act: str, said: Said, person: str) -> Response:
         seen = said.seen()
-        asked = Asked(said.number("image"), entry=said.one("entry"), eyes=said.eyes(), marked=said.numbers("marked"))
+        asked = Asked(said.number("image"), choice=said.choice(), eyes=said.eyes(), marked=said.numbers("marked"))
         before = [exam.id for exam in self.office.quarantine()]
         try:
             self.office.check(seen)  # and once more in the commit
             status, asked = self._done(act, said, seen, person, asked, before)
         except StaleImage:
             status, asked = 409, replace(asked, note=words.say("stale"), bad=True, eyes={})
+        except StaleOrder:
+            status, asked = 409, replace(asked, note=words.say("order_changed"), bad=True, choice=Choice())
         except Foreseen as failure:
             status, asked = 409, replace(asked, note=f"{failure.message}", bad=True)
         except KeyError:
@@ -329,20 +336,21 @@ class Page:
         raise KeyError(act)
 
     def _assigned(self, said: Said, seen: Seen, person: str, asked: Asked, before: list[int]) -> tuple[int, Asked]:
-        entry = said.one("entry")
-        if not entry:
+        choice = said.choice()
+        if not choice.entry:
             return 409, replace(asked, note=words.say("choose_order"), bad=True)
         blind = self._without_eye(seen, said.eyes())
         if blind:
             note = words.say("choose_eye", images=words.images(len(blind)))
             return 409, replace(asked, image=blind[0], note=note, bad=True)
-        against = self._against(seen, entry, said.eyes())
+        self.office.check_order(choice)  # and once more in the commit
+        against = self._against(seen, choice.entry, said.eyes())
         told = tuple(dict.fromkeys(views.plain(one) for _, one in against))
-        shown_as = _agreed(entry, told)
+        shown_as = _agreed(choice, told)
         if against and said.one("despite") != shown_as:
             return 409, replace(asked, contradictions=told, despite=shown_as)
         codes = frozenset(code for code, _ in against)
-        done = self.office.assign(seen, entry, said.eyes(), person, codes)
+        done = self.office.assign(seen, choice, said.eyes(), person, codes)
         seconds = self.office.config.undo
         note = words.say("assigned", images=words.images(len(done)), seconds=round(seconds))
         return 200, replace(self._next(before, seen, note), undo=_versions(done), undo_seconds=seconds)
@@ -435,6 +443,7 @@ class Page:
         session = self.keeper.session(word, "page")
         if session is not None:
             self.office.entered(session.person)
+        self.keeper.leave(request.cookies.get(COOKIE))  # nothing can reach it any more
         where = "/quarantine" if request.query_params.get("to") == "quarantine" else "/"
         answer = _see(where)
         answer.set_cookie(COOKIE, word, httponly=True, samesite="strict", path="/")
@@ -511,9 +520,9 @@ def _digits(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def _agreed(entry: str, told: tuple[str, ...]) -> str:
+def _agreed(choice: Choice, told: tuple[str, ...]) -> str:
     """Stands for an order and what was told against it: whoever agrees agrees to this and to nothing else."""
-    return hashlib.sha256(json.dumps([entry, sorted(told)]).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps([str(choice), sorted(told)]).encode()).hexdigest()[:32]
 
 
 def _versions(images: list[ImageFile]) -> Seen:

@@ -29,6 +29,7 @@ from irisdrop.recovery import JOURNAL
 from irisdrop.replay import Replay, Replayed
 from irisdrop.suggest import suggested
 from irisdrop.surface.exams import Exam, exams_of, eye_of
+from irisdrop.surface.page.choice import Choice, StaleOrder
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import Condition, Severity
 from irisdrop.vocabulary.faults import FaultyFile, Foreseen
@@ -184,13 +185,14 @@ class Office:
     # ------------------------------------------------------------------ acting
 
     def assign(
-        self, seen: Seen, entry: str, eyes: Mapping[int, str], by: str, despite: frozenset[Code]
+        self, seen: Seen, choice: Choice, eyes: Mapping[int, str], by: str, despite: frozenset[Code]
     ) -> list[ImageFile]:
-        """Give every seen image to an order, all of them or none; raises StaleImage, Foreseen."""
+        """Give every seen image to the order as it was shown, all of them or none; raises StaleImage, StaleOrder, Foreseen."""
         with self.journal.transaction():
             self.check(seen)
+            self.check_order(choice)
             done = [
-                self.desk.assign(number, entry, by=by, eye=eyes.get(number) or None, despite=sorted(despite))
+                self.desk.assign(number, choice.entry, by=by, eye=eyes.get(number) or None, despite=sorted(despite))
                 for number, _ in seen
             ]
         self.wake()
@@ -269,3 +271,9 @@ class Office:
                 raise StaleImage(f"there is no image {number}") from None
             if now.version != version:
                 raise StaleImage(f"image {number} changed since it was looked at")
+
+    def check_order(self, choice: Choice) -> None:
+        """An order can't be chosen that was shown as something else; raises StaleOrder."""
+        entry = self.orders.get(choice.entry)
+        if entry is None or Choice.of(entry) != choice:
+            raise StaleOrder

@@ -13,6 +13,7 @@ from irisdrop import __version__
 from irisdrop.replay import Replayed
 from irisdrop.surface.exams import Exam, exams_of, eye_of, moment_of, says_hour
 from irisdrop.surface.page import shown, words
+from irisdrop.surface.page.choice import Choice
 from irisdrop.surface.page.office import Office, Seen
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import Standing as OrderStanding
@@ -25,6 +26,7 @@ TODAY_MOST: Final = 400  # images of today that are looked at
 TODAY_SHOWN: Final = 60  # exams of today that are shown
 CHANGES_SHOWN: Final = 200  # decisions that an edited profile would change
 STRIP: Final = 24  # images or frames in a strip
+NONE_CHOSEN: Final = Choice()
 PLOT: Final = (24, 28, 120)  # bars, width of one, height of the plot
 
 
@@ -184,7 +186,7 @@ class Asked:
 
     image: int | None = None
     frame: int = 0
-    entry: str = ""
+    choice: Choice = NONE_CHOSEN
     eyes: dict[int, str] | None = None
     marked: tuple[int, ...] = ()  # exams chosen together
     contradictions: Sequence[str] = ()
@@ -276,7 +278,6 @@ def work(office: Office, exams: list[Exam], chosen: Exam, asked: Asked) -> dict[
         "remedy": reason.remedy if reason else "",
         "readings": _readings(office, focus, candidates),
         "candidates": candidates,
-        "entry": asked.entry,
         "contradictions": list(asked.contradictions),
         "despite": asked.despite,
         "trace": _trace(office, focus),
@@ -325,12 +326,12 @@ def _same(raw: str, *told: str) -> bool:
 def _candidates(office: Office, images: list[ImageFile], focus: ImageFile, asked: Asked) -> list[dict[str, Any]]:
     """The likeliest orders, and the chosen one where it is none of them."""
     orders = {one.entry.id: (one.entry, tuple(one.why)) for one in office.suggestions(focus)}
-    chosen = office.orders.get(asked.entry) if asked.entry and asked.entry not in orders else None
+    chosen = office.orders.get(asked.choice.entry) if asked.choice.entry not in orders else None
     if chosen is not None:
         orders[chosen.id] = (chosen, ())
     held = office.overview.on_orders(list(orders))
     return [
-        candidate(office, entry, len(held.get(entry.id, [])), images, why, entry.id == asked.entry, asked.eyes)
+        candidate(office, entry, len(held.get(entry.id, [])), images, why, Choice.of(entry) == asked.choice, asked.eyes)
         for entry, why in orders.values()
     ]
 
@@ -351,6 +352,7 @@ def candidate(
     )
     return {
         "id": entry.id,
+        "choice": str(Choice.of(entry)),
         "chosen": chosen,
         "patient": shown.name(entry.keys.get("PatientName")) or words.say("unknown_patient"),
         "born": shown.day(entry.keys.get("PatientBirthDate")),

@@ -24,10 +24,9 @@ WORDS: Final[dict[str, str]] = {
     "lock": "Lock",
     "face_well": "All is well",
     "face_working": "{n} on the way",
-    "face_person": "{n} need a person",
+    "face_person_one": "1 exam needs a person",
+    "face_person_many": "{n} exams need a person",
     "face_broken": "Not well: {what}",
-    "exam_one": "1 exam",
-    "exam_many": "{n} exams",
     "image_one": "1 image",
     "image_many": "{n} images",
     "last_image": "last image {at}",
@@ -104,6 +103,7 @@ WORDS: Final[dict[str, str]] = {
     "recalled": "Called back: the image is in quarantine; the platform keeps it where it was until it is assigned.",
     "undo": "Undo",
     "stale": "Somebody or something else changed this meanwhile. Look at it again: nothing was done.",
+    "order_changed": "The worklist says something else of that order since you looked. Look at it again: nothing was done.",
     "exam_gone": "This exam is no longer in quarantine.",
     "keys": "Keys",
     "keys_on": "Single keys act",
@@ -270,11 +270,6 @@ def say(name: str, /, **fields: Any) -> str:
     return WORDS[name].format(**fields)
 
 
-def exams(number: int) -> str:
-    """So many exams, in words."""
-    return say("exam_one") if number == 1 else say("exam_many", n=number)
-
-
 def images(number: int) -> str:
     """So many images, in words."""
     return say("image_one") if number == 1 else say("image_many", n=number)
@@ -283,7 +278,7 @@ def images(number: int) -> str:
 def face(name: str, exam_count: int, on_the_way: int, worst: str) -> str:
     """How all is, in one short sentence."""
     if name == "person":
-        return say("face_person", n=exams(exam_count))
+        return say("face_person_one") if exam_count == 1 else say("face_person_many", n=exam_count)
     if name == "working":
         return say("face_working", n=images(on_the_way))
     return say("face_broken", what=worst) if name == "broken" else say("face_well")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from irisdrop.surface.page.words import exams, say
+from irisdrop.surface.page.words import say
 
 Face = Literal["well", "working", "person", "broken", "down"]
 FACES: Final[tuple[Face, ...]] = ("well", "working", "person", "broken", "down")
@@ -41,7 +41,7 @@ def notes(before: Look | None, now: Look) -> list[str]:
     found = []
     known = before.exams if before is not None else 0
     if now.exams > known:
-        found.append(say("tray_note_exam") if exams(now.exams) == exams(1) else say("tray_note_exams", n=now.exams))
+        found.append(say("tray_note_exam") if now.exams == 1 else say("tray_note_exams", n=now.exams))
     fallen = [camera for camera in now.silent if before is None or camera not in before.silent]
     found += [say("tray_note_silent", camera=camera) for camera in fallen]
     if now.face == "down" and before is not None and before.face != "down":

@@ -19,7 +19,7 @@ def seen(images: Any) -> list[tuple[int, int]]:
 def test_an_exam_goes_to_its_order_and_the_history_says_who_gave_it(clinic: Any) -> None:
     order = clinic.order("00815", "Muster^Anna")
     images = clinic.exam()
-    clinic.office.assign(seen(images), order, {}, "anna", frozenset())
+    clinic.office.assign(seen(images), clinic.choice(order), {}, "anna", frozenset())
     for image in images:
         now = clinic.journal.get(image.id)
         assert (now.state, now.entry, now.eye, now.assigned_by) == (
@@ -34,10 +34,12 @@ def test_an_exam_goes_to_its_order_and_the_history_says_who_gave_it(clinic: Any)
 
 def test_a_corrected_eye_goes_and_the_one_that_was_read_stays(clinic: Any) -> None:
     order, image = clinic.order("00815", "Muster^Anna"), clinic.refused(eye=None)
-    clinic.office.assign(seen([image]), order, {image.id: "L"}, "anna", frozenset())
+    clinic.office.assign(seen([image]), clinic.choice(order), {image.id: "L"}, "anna", frozenset())
     assert clinic.journal.get(image.id).eye == "L"
     other = clinic.refused(eye="R")
-    clinic.office.assign(seen([other]), order, {other.id: "L"}, "anna", frozenset({Code.CONFLICTING_KEYS}))
+    clinic.office.assign(
+        seen([other]), clinic.choice(order), {other.id: "L"}, "anna", frozenset({Code.CONFLICTING_KEYS})
+    )
     now = clinic.journal.get(other.id)
     assert now.eye == "L" and ("ImageLaterality", "R") in {(r.key, r.value) for r in now.readings}
 
@@ -47,7 +49,7 @@ def test_a_stale_page_does_nothing_to_any_image(clinic: Any) -> None:
     looked_at = seen(images)
     clinic.office.discard(seen([images[2]]), "bert", "a test picture")
     for act in (
-        lambda: clinic.office.assign(looked_at, order, {}, "anna", frozenset()),
+        lambda: clinic.office.assign(looked_at, clinic.choice(order), {}, "anna", frozenset()),
         lambda: clinic.office.release(looked_at, "anna"),
         lambda: clinic.office.discard(looked_at, "anna", "blurred"),
         lambda: clinic.office.undo(looked_at, "anna"),
@@ -62,13 +64,13 @@ def test_one_image_that_can_t_be_assigned_keeps_all_of_them(clinic: Any) -> None
     order = clinic.order("00815", "Muster^Anna")
     images = [*clinic.exam(eyes="R"), clinic.refused(eye=None)]
     with pytest.raises(Foreseen):
-        clinic.office.assign(seen(images), order, {}, "anna", frozenset())
+        clinic.office.assign(seen(images), clinic.choice(order), {}, "anna", frozenset())
     assert {clinic.journal.get(image.id).state for image in images} == {State.QUARANTINED}
 
 
 def test_a_decision_is_taken_back(clinic: Any) -> None:
     order, images = clinic.order("00815", "Muster^Anna"), clinic.exam()
-    done = clinic.office.assign(seen(images), order, {}, "anna", frozenset())
+    done = clinic.office.assign(seen(images), clinic.choice(order), {}, "anna", frozenset())
     clinic.office.undo(seen(done), "anna")
     assert {clinic.journal.get(image.id).state for image in images} == {State.QUARANTINED}
     done = clinic.office.discard(seen([clinic.journal.get(image.id) for image in images]), "anna", "blurred")

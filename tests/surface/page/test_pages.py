@@ -29,7 +29,7 @@ def busy(clinic: Any) -> Any:
     clinic.exam("00815")
     clinic.refused(None, None, reason=Code.NO_KEYS, camera="handheld")
     given = clinic.exam("4711", "R")
-    clinic.office.assign([(image.id, image.version) for image in given], order, {}, "anna", frozenset())
+    clinic.office.assign([(image.id, image.version) for image in given], clinic.choice(order), {}, "anna", frozenset())
     clinic.office.conditions.raise_("PLATFORM_DENIED", "platform")
     clinic.office.conditions.raise_("FOLDER_POLLED", "room-2")
     clinic.office.pause("anna")
@@ -135,7 +135,7 @@ def test_a_delivered_image_is_called_back_with_a_reason(clinic: Any, opened: Any
 
     order = clinic.order("00815", "Muster^Anna")
     [image] = clinic.exam("00815", "R")
-    [image] = clinic.office.assign([(image.id, image.version)], order, {}, "anna", frozenset())
+    [image] = clinic.office.assign([(image.id, image.version)], clinic.choice(order), {}, "anna", frozenset())
     receipt = Receipt("receipt-1", image.digest, order, "R", "2026-03-02T12:00:00Z")
     clinic.office.attempts.confirm(image, receipt, "receipt receipt-1")
     tab = opened(f"/images/{image.id}")

@@ -19,10 +19,10 @@ def states(clinic: Any, images: Any) -> list[State]:
 
 
 def pressed(tab: Page, *keys: str) -> int:
-    """Press keys one after another, each when what the one before it asked of the server stands there."""
+    """Press keys one after another, each when what the one before it asked of the server can have been seen."""
     for key in keys:
         tab.keyboard.press(key)
-        expect(tab.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+        expect(tab.locator(".htmx-request, .htmx-swapping, .htmx-settling, [data-unseen]")).to_have_count(0)
     return len(keys)
 
 

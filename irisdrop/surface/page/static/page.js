@@ -34,11 +34,7 @@
   };
 
   const enter = (at) => {
-    if (at && at.id === "search") {
-      const first = $("#found input[type=radio]");
-      if (first) { first.checked = true; first.focus(); }
-      return true;
-    }
+    if (at && at.id === "search") { takeFirst(); return true; }
     if (at && at.matches("a, button, summary")) return false;
     const sheet = $("#discard-sheet:not([hidden])");
     if (sheet) { if (sheet.contains(at)) press("#discard-now"); return true; } // never assigns what was about to be discarded
@@ -74,6 +70,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || !$("#bench")) return;
     const at = document.activeElement;
+    // A key that is held down acts once; else it would agree to what it brought up, and go on to the next exam.
+    if (event.repeat && (event.key === "Enter" || (!typing(at) && !/^(j|k|Arrow\w+|Tab| )$/i.test(event.key)))) { event.preventDefault(); return; }
     let done = false;
     if (event.key === "Escape") done = escape(at);
     else if (event.key === "Enter" && !(at && at.closest(".top"))) done = enter(at);
@@ -137,7 +135,7 @@
     settle();
   });
   document.addEventListener("htmx:responseError", () => tell(document.body.dataset.failed));
-  document.addEventListener("htmx:sendError", () => tell(document.body.dataset.lost));
+  for (const name of ["sendError", "timeout"]) document.addEventListener(`htmx:${name}`, () => tell(document.body.dataset.lost));
 
   // ------------------------------------------------------------------ live
   const tell = (words) => { const lost = $("#lost"); lost.textContent = words; lost.hidden = !words; };
@@ -159,26 +157,54 @@
   let due = 0;
   const soon = () => { if (!due) due = setTimeout(() => { due = 0; renew(); }, 700); };
 
-  const listen = () => {
+  // ------------------------------------------------------------------ one tab listens for all of them
+  // A browser opens six connections to a server and a stream keeps one: of seven tabs that listen, none could act.
+  const BLANK = 120000; // ms without a word from irisdrop until patients are hidden: nobody can end this session meanwhile
+  let blank = 0;
+  const hear = (what) => {
     if (!$("#header")) return;
-    const events = new EventSource("/live");
-    events.addEventListener("hello", () => { if (!$("#lost").hidden) soon(); tell(""); });
-    events.addEventListener("changed", soon);
-    events.addEventListener("locked", () => { location.href = "/locked"; });
-    // A refused stream is not tried again by the browser, and a page whose session ended must not go on showing
-    // patients: the header is asked for, hidden or not, and its answer leads to the locked page.
-    events.onerror = () => {
+    if (what === "changed") soon();
+    if (what === "hello") {
+      clearTimeout(blank);
+      blank = 0;
+      if ($("#content").hidden) { location.reload(); return; }
+      if (!$("#lost").hidden) soon();
+      tell("");
+    }
+    if (what === "lost") {
       tell(document.body.dataset.lost);
+      if (!blank) blank = setTimeout(() => { $("#content").hidden = true; $("#header").hidden = true; }, BLANK);
+    }
+    if (what === "locked") refresh("/header", "#header"); // hidden or not: where this session ended, its answer leads to the locked page
+  };
+  const tabs = new BroadcastChannel("irisdrop");
+  tabs.onmessage = (event) => hear(event.data);
+  const share = (what) => { tabs.postMessage(what); hear(what); };
+
+  const listen = () => {
+    const events = new EventSource("/live");
+    const again = () => { events.close(); setTimeout(listen, 2000); };
+    events.addEventListener("hello", () => share("hello"));
+    events.addEventListener("changed", () => share("changed"));
+    events.addEventListener("locked", () => { share("locked"); again(); });
+    // A refused stream is not tried again by the browser, and a page whose session ended must not go on showing patients.
+    events.onerror = () => {
+      share("lost");
       if (events.readyState !== EventSource.CLOSED) return;
-      refresh("/header", "#header");
-      setTimeout(listen, 2000);
+      share("locked");
+      again();
     };
     addEventListener("pagehide", () => events.close(), { once: true });
+  };
+  const inTurn = () => {
+    if (!$("#header")) return; // the locked page
+    if (navigator.locks) navigator.locks.request("irisdrop", () => new Promise(listen));
+    else listen();
   };
 
   document.addEventListener("DOMContentLoaded", () => {
     settle();
-    listen();
+    inTurn();
     document.addEventListener("visibilitychange", soon);
     setInterval(soon, 30000);
   });
