@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import stat
 from typing import Final
@@ -12,6 +14,29 @@ from irisdrop.record.known import Fingerprint, Remembered, signed
 # Names of watchdog's event classes that say that somebody wrote. The kernel tells when a writer closes, so the
 # many IN_MODIFY of a slow writer need not wake us: what grows is seen by `stat` when its quiet time is over.
 EVENTS_OF_WRITING: Final = ("FileCreatedEvent", "FileClosedEvent", "FileMovedEvent")
+
+
+IN_CREATE: Final = 0x100
+ALL_USED: Final = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE})
+
+
+def watches_left(folder: str) -> bool:
+    """Whether the system would let one more folder be watched; asked with an instance of our own.
+
+    watchdog goes on without a word where a sub-folder can't be watched any more (seen with 7.1; maestral#75).
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "inotify_init1"):
+        return True
+    handle = libc.inotify_init1(os.O_CLOEXEC)
+    if handle < 0:
+        return ctypes.get_errno() not in ALL_USED
+    try:
+        return not (
+            libc.inotify_add_watch(handle, os.fsencode(folder), IN_CREATE) < 0 and ctypes.get_errno() in ALL_USED
+        )
+    finally:
+        os.close(handle)
 
 
 def shape(status: os.stat_result) -> Shape:

@@ -27,6 +27,11 @@ INVALID_HANDLE: Final = ctypes.c_void_p(-1).value
 ERRORS: Final = {2: errno.ENOENT, 3: errno.ENOENT, 5: errno.EACCES, 32: errno.EACCES, 33: errno.EACCES}
 
 
+def watches_left(folder: str) -> bool:  # noqa: ARG001
+    """One handle watches a whole tree here."""
+    return True
+
+
 def shape(status: os.stat_result) -> Shape:
     """What `lstat` found; a junction or mount point is a name surrogate, whatever it points to."""
     info: Any = status

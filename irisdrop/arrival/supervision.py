@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable
 from typing import Final
 
 from irisdrop.arrival.mode import Mode, Way, first_mode, probe
+from irisdrop.arrival.system import watches_left
 from irisdrop.arrival.watch import Hints, Watch
 from irisdrop.profiles.config import CameraSettings
 from irisdrop.record.conditions import Conditions
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 PROBE_WAIT: Final = 2.0  # seconds
 MOST_MISSED: Final = 3  # scans that found what no event had told, in a row
 ARM_AGAIN: Final = 1.0
+COUNT_AGAIN: Final = 5.0  # seconds between looks at whether the system has watches left
+NONE_LEFT: Final = "the system lets no more folders be watched (fs.inotify.max_user_watches, max_user_instances)"
 RESTART_SHOWN: Final = 3600.0
 
 
@@ -36,6 +40,7 @@ class Supervision:
         self._probed: float | None = None
         self._missed = 0
         self._arm_at = 0.0
+        self._count_at = 0.0
         self._armed_on = ""
         self._restarted: float | None = None
         conditions.clear("WATCHER_RESTARTED", camera.name)
@@ -57,7 +62,7 @@ class Supervision:
         if self._watch.armed and self._watch.sound() and identity == self._armed_on:
             self._prove()
             self._forget_restart()
-            return False
+            return self._count()
         self._armed_on = identity
         return self._arm(takes)
 
@@ -96,7 +101,7 @@ class Supervision:
             self._watch.arm()
         except OSError as error:
             if self._camera.watch != "events":
-                self._choose(Mode(Way.POLL, f"the system does not let it be watched: {os.strerror(error.errno or 0)}"))
+                self._choose(Mode(Way.POLL, _refused(error)))
             return False
         if again:
             log.warning("watching %s had stopped and was started again", self._camera.name)
@@ -124,6 +129,18 @@ class Supervision:
             self._watch.disarm()
             self._choose(Mode(Way.POLL, "no event came for a file of our own"))
 
+    def _count(self) -> bool:
+        """Sub-folders that can't be watched are left out without a word: then all of it is polled, from now on."""
+        now = self._clock.monotonic()
+        if now < self._count_at or self._camera.watch == "events":
+            return False
+        self._count_at = now + COUNT_AGAIN
+        if watches_left(self._root):
+            return False
+        self._watch.disarm()
+        self._choose(Mode(Way.POLL, NONE_LEFT))
+        return True
+
     def _forget_restart(self) -> None:
         if self._restarted is not None and self._clock.monotonic() - self._restarted > RESTART_SHOWN:
             self._restarted = None
@@ -135,3 +152,9 @@ class Supervision:
             self._conditions.clear("FOLDER_POLLED", self._camera.name)
         else:
             self._conditions.raise_("FOLDER_POLLED", self._camera.name, mode.why)
+
+
+def _refused(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EMFILE):
+        return NONE_LEFT
+    return f"the system does not let it be watched: {os.strerror(error.errno or 0)}"

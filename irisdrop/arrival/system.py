@@ -13,6 +13,7 @@ if sys.platform == "win32":
         reachable,
         shape,
         unchanged,
+        watches_left,
     )
 else:
     from irisdrop.arrival._posix import (
@@ -23,6 +24,16 @@ else:
         reachable,
         shape,
         unchanged,
+        watches_left,
     )
 
-__all__ = ["EVENTS_OF_WRITING", "fingerprint", "in_the_cloud", "open_plain", "reachable", "shape", "unchanged"]
+__all__ = [
+    "EVENTS_OF_WRITING",
+    "fingerprint",
+    "in_the_cloud",
+    "open_plain",
+    "reachable",
+    "shape",
+    "unchanged",
+    "watches_left",
+]

@@ -151,6 +151,32 @@ def test_blocks_go_on_after_a_cut_and_a_restart(
     assert len(content(storage, f"{answer.reference}.jpg")) > 10_000
 
 
+def test_blocks_of_an_older_version_are_never_glued_to_a_newer_one(
+    storage: Any, iris: Any, parcel: Parcels, jpeg: Jpeg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tus#139: the name was used again between the cut and the resuming, and the file was half of each."""
+    fillings = (os.urandom(10_000), os.urandom(10_000))
+    old, new = (parcel(jpeg() + filling, name="IMG_1.JPG") for filling in fillings)
+    ask, left = Container.ask, [5]
+
+    def cut(self: Container, *args: Any, **query: Any) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            raise OSError("the line is cut")
+        return ask(self, *args, **query)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Container, "ask", cut)
+        assert isinstance(iris(block=1000).deliver(old), Postponed)
+    for version, filling in ((new, fillings[1]), (old, fillings[0])):
+        answer = iris(block=1000).deliver(version)
+        assert isinstance(answer, Uploaded)
+        raw = content(storage, f"{answer.reference}.jpg")
+        assert hashlib.sha256(raw).hexdigest() == answer.sent
+        assert raw.endswith(filling)
+    assert len(blobs(storage)) == 2
+
+
 def test_blocks_that_the_server_forgot_are_all_sent_again(
     iris: Any, parcel: Parcels, jpeg: Jpeg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
