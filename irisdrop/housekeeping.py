@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import logging
-import os
-import shutil
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from irisdrop.clearance import Clearance
 from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
 from irisdrop.matching.series import TooFew, flickers, one_eyed, too_few
-from irisdrop.profiles.config import CameraSettings, Config
+from irisdrop.profiles.config import Config
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.copies import Copies
@@ -25,14 +20,10 @@ from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Overview
 from irisdrop.record.retention import Retention
 from irisdrop.record.spool import Spool
-from irisdrop.record.system import sync_folder
 from irisdrop.record.text import moment
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
-from irisdrop.vocabulary.marks import mark
 from irisdrop.vocabulary.states import ENDED, State
-
-log = logging.getLogger(__name__)
 
 NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
 EYES: Final = {"R": "the right eye", "L": "the left eye"}
@@ -57,6 +48,7 @@ class Housekeeping:
         self._spool = spool
         self._copies = Copies(journal.database)
         self._retention = Retention(journal.database)
+        self._clearance = Clearance(journal, clock, profiles)
         self._conditions = conditions
         self._clock = clock
         self.woken = threading.Event()  # set where an image waits because the spool has no room
@@ -72,7 +64,7 @@ class Housekeeping:
         self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
         for camera in self._config.cameras:
             if not camera.after.leave:
-                self._after_delivery(camera)
+                self._clearance.clear(camera)
 
     def tell_counts(self) -> None:
         """The conditions that follow from the journal's counts."""
@@ -171,54 +163,6 @@ class Housekeeping:
     def _may_go(self, digest: str, before: datetime) -> bool:
         images = self._journal.with_digest(digest)
         return bool(images) and all(i.state in ENDED and self._journal.since(i.id) < before for i in images)
-
-    def _after_delivery(self, camera: CameraSettings) -> None:
-        wait = camera.after.delete_after or 0.0
-        before = self._clock.now() - timedelta(seconds=wait)
-        for image in self._journal.sources_left(camera.name, before):
-            try:
-                done = self._clear_source(camera, image)
-            except OSError as error:
-                log.info("the source of image %s stays for now: %s", image.id, type(error).__name__)
-                continue
-            if done:
-                self._journal.source_cleared(image.id)
-
-    def _clear_source(self, camera: CameraSettings, image: ImageFile) -> bool:
-        """Move or delete a delivered source, only if the bytes on disk still have the delivered digest."""
-        source = Path(image.path)
-        if source.is_symlink() or not source.is_file():
-            return True
-        with source.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != image.digest:
-                return True  # the camera used the name again: this is another image, on its own way
-        mark("source.before")
-        if camera.after.move is None:
-            source.unlink()
-            return True
-        target = camera.after.move / image.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            target = target.with_name(f"{target.stem}.{image.id}{target.suffix}")
-        _move(source, target)
-        mark("source.after")
-        return True
-
-
-def _move(source: Path, target: Path) -> None:
-    """By renaming, or to another file system by a copy that is whole and on its disk before the source goes."""
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        draft = target.with_name(f".{target.name}.part")
-        shutil.copy2(source, draft)
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.rename(target)
-        sync_folder(target.parent)
-        source.unlink()
 
 
 def _missing(found: list[TooFew]) -> dict[str, str]:
