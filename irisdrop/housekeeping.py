@@ -10,8 +10,8 @@ from typing import Final
 
 from irisdrop.clearance import Clearance
 from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
-from irisdrop.matching.series import TooFew, flickers, one_eyed, too_few
-from irisdrop.profiles.config import Config
+from irisdrop.matching.series import CALLED_BACK, EXAM_OVER, WITH_ORDER, TooFew, flickers, one_eyed, too_few
+from irisdrop.profiles.config import CameraSettings, Config
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.copies import Copies
@@ -26,6 +26,7 @@ from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.states import ENDED, State
 
 NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
+NEWEST: Final = 1000  # images of a camera, for what is seen within minutes: how late they come, a number that flickers
 EYES: Final = {"R": "the right eye", "L": "the left eye"}
 
 
@@ -79,9 +80,8 @@ class Housekeeping:
 
     def tell_clocks(self) -> None:
         """Which cameras' clocks are off, with the setting that would correct each; nothing corrects by itself."""
-        newest = self._newest()
         for camera in self._config.cameras:
-            of_it = [image for image in newest if image.camera == camera.name]
+            of_it = self._newest(camera)
             wanted = drift(passages(of_it, self._config.site.zone))
             if wanted is None and of_it:
                 continue  # nothing can be said now; what was found before stands
@@ -90,20 +90,30 @@ class Housekeeping:
 
     def tell_series(self) -> None:
         """What only several images together show: a number that flickers, one eye's pictures only."""
-        newest = self._newest()
         flickering = {}
         for camera in self._config.cameras:
-            for found in flickers([i for i in newest if i.camera == camera.name], self._config.site.zone):
+            for found in flickers(self._newest(camera), self._config.site.zone):
                 odd = ", ".join(str(number) for number in found.odd)
                 words = f"{found.key} of image {odd} differs from images {found.before} and {found.after} around it"
                 flickering[f"image {found.odd[0]}"] = words
         self._tell_all("IDENTITY_FLICKERS", flickering)
-        held = {image.entry for image in newest if image.entry is not None}
-        entries = {entry.id: entry for number in held if (entry := self._orders.get(number)) is not None}
-        one_eye = one_eyed(newest, entries, self._clock.now())
-        self._tell_all("ONE_EYE_ONLY", {f"image {found.image}": f"{EYES[found.eye]} alone" for found in one_eye})
+        self._tell_exams()
+
+    def _tell_exams(self) -> None:
+        """Of every order whose exam is over all images count, however many came since."""
+        now = self._clock.now()
         expected = {camera: profile.expect for camera, profile in self._profiles.items() if profile.expect}
-        self._tell_all("FIELDS_MISSING", _missing(too_few(newest, entries, expected, self._clock.now())))
+        one_eye: dict[str, str] = {}
+        missing: dict[str, str] = {}
+        overview = Overview(self._journal.database)
+        for images in overview.exams(now - CALLED_BACK, now - EXAM_OVER, WITH_ORDER, one_eye=not expected):
+            entries = {
+                name: entry for name in {i.entry for i in images if i.entry} if (entry := self._orders.get(name))
+            }
+            one_eye |= {f"image {found.image}": f"{EYES[found.eye]} alone" for found in one_eyed(images, entries, now)}
+            missing |= _missing(too_few(images, entries, expected, now))
+        self._tell_all("ONE_EYE_ONLY", one_eye)
+        self._tell_all("FIELDS_MISSING", missing)
 
     def tell_rebuilt(self) -> None:
         """That the journal was rebuilt is told for `late`: whoever has not looked by then finds it in the audit trail."""
@@ -113,8 +123,9 @@ class Housekeeping:
         self._conditions.clear("JOURNAL_REBUILT", "journal")
         self._journal.drop_meta("rebuilt")  # after it: as long as this stands, every start tells it again
 
-    def _newest(self) -> list[ImageFile]:
-        return Overview(self._journal.database).arrived_since(self._clock.now() - timedelta(days=1), 500)
+    def _newest(self, camera: CameraSettings) -> list[ImageFile]:
+        since = self._clock.now() - timedelta(days=1)
+        return Overview(self._journal.database).newest_of(camera.name, since, NEWEST)
 
     def _tell_all(self, code: str, details: dict[str, str]) -> None:
         for subject in self._conditions.subjects(code):

@@ -63,6 +63,25 @@ def test_an_exam_of_one_eye_is_told_until_the_other_eye_comes(records: Any, tmp_
     assert told(records, config, "ONE_EYE_ONLY") == []
 
 
+def test_an_exam_of_two_eyes_is_whole_however_many_images_came_between(records: Any, tmp_path: Path) -> None:
+    """Seven hundred of one day: the first eye's picture is no longer among the newest, and is not missing."""
+    config = configured(tmp_path)
+    profile = replace(load_profile("optos-daytona", base=tmp_path), expect=1)
+    both, single = records.entry("E1"), records.entry("E2")
+    with records.journal.transaction():
+        records.matched(both, name="first.jpg", content=b"first")
+        for number in range(700):
+            entry = records.entry(f"N{number // 2}", PatientID=f"{number // 2:06}")
+            records.matched(entry, eye="RL"[number % 2], name=f"{number}.jpg", content=b"%d" % number)
+        records.matched(both, eye="L", name="last.jpg", content=b"last")
+        alone = records.matched(single, name="single.jpg", content=b"single")
+    records.clock.advance(900)
+    assert told(records, config, "ONE_EYE_ONLY") == [(f"image {alone.id}", "the right eye alone")]
+    house = Housekeeping(config, records.journal, records.spool, records.conditions, records.clock, {"room-2": profile})
+    house.tell_series()
+    assert [one.code for one in records.conditions.active()] == ["ONE_EYE_ONLY"]
+
+
 def test_missing_fields_are_told_until_they_come(records: Any, tmp_path: Path) -> None:
     config = configured(tmp_path)
     profile = replace(load_profile("optos-daytona", base=tmp_path), expect=2)

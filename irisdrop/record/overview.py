@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from irisdrop.vocabulary.states import State
 
 SEARCHED = ("PatientID", "AccessionNumber", "AdmissionID", "RequestedProcedureID", "ScheduledProcedureStepID")
 SIFT = 500  # values in one question
+ORDERS = 200  # orders whose images are held at once
 
 # Refusals that other readings would have decided otherwise.
 BY_READINGS = (
@@ -30,6 +31,10 @@ BY_READINGS = (
     Code.PATIENT_MISMATCH,
     Code.EYE_UNKNOWN,
     Code.CLOCK_IMPLAUSIBLE,
+)
+
+_WITHOUT_READINGS = ", ".join(
+    "'[]' AS readings" if field.name == "readings" else field.name for field in fields(ImageFile)
 )
 
 
@@ -61,6 +66,36 @@ class Overview:
             (stamp(begin), State.VANISHED, limit),
         )
         return [as_image(row) for row in rows]
+
+    def newest_of(self, camera: str, begin: datetime, limit: int) -> list[ImageFile]:
+        """The newest images of a camera that arrived since a time, the newest first."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE camera = ? AND arrived >= ? AND state <> ? ORDER BY arrived DESC LIMIT ?",
+            (camera, stamp(begin), State.VANISHED, limit),
+        )
+        return [as_image(row) for row in rows]
+
+    def exams(
+        self, begin: datetime, end: datetime, states: Sequence[State], *, one_eye: bool
+    ) -> Iterator[list[ImageFile]]:
+        """All images in `states` of every open order whose last one arrived in [begin, end]; a few orders at a time, the
+        images of one together, without their readings. `one_eye`: only orders that may lack an eye."""
+        marks = ",".join("?" * len(states))
+        sql = (
+            f"SELECT i.entry FROM images i JOIN entries e ON e.id = i.entry AND e.standing = 'open' "
+            f"WHERE i.arrived >= ? AND i.state IN ({marks}) GROUP BY i.entry HAVING max(i.arrived) <= ?"
+        )
+        if one_eye:
+            sql += " AND min(i.eye) = max(i.eye)"
+        entries = [row["entry"] for row in self._db.rows(sql, (stamp(begin), *states, stamp(end)))]
+        for start in range(0, len(entries), ORDERS):
+            part = entries[start : start + ORDERS]
+            rows = self._db.rows(
+                f"SELECT {_WITHOUT_READINGS} FROM images WHERE entry IN ({','.join('?' * len(part))}) "
+                f"AND state IN ({marks}) ORDER BY entry, arrived, id",
+                (*part, *states),
+            )
+            yield [as_image(row) for row in rows]
 
     def newest_in(self, state: State, limit: int) -> list[ImageFile]:
         """The images in a state, the newest exam first."""
