@@ -36,7 +36,7 @@ class Session:
     began: float
     seen: float
     theme: str = ""
-    marks: dict[str, str] = field(default_factory=dict)
+    looked_at: set[int] = field(default_factory=set)  # images: each is told to the audit trail once
 
 
 class Doorkeeper:

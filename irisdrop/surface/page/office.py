@@ -148,6 +148,13 @@ class Office:
             tuple(self._silent()),
         )
 
+    def image(self, number: int) -> ImageFile | None:
+        """An image by its number; None where there is none."""
+        try:
+            return self.journal.get(number)
+        except (KeyError, OverflowError):
+            return None
+
     def suggestions(self, image: ImageFile) -> list[Suggestion]:
         """Who an image may belong to."""
         return suggested(image, self.orders, self.config)
@@ -242,6 +249,13 @@ class Office:
     def entered(self, by: str) -> None:
         """Note who opened the page."""
         self._audit(by, "the local page was opened")
+
+    def looked_at(self, number: int, by: str) -> None:
+        """Note who opened an image; raises KeyError where there is none."""
+        image = self.journal.get(number)
+        self.journal.audit.write(
+            Kind.ACCESS, "R", by, image=image.id, digest=image.digest, entry=image.entry, detail="page"
+        )
 
     def _audit(self, by: str, detail: str) -> None:
         self.journal.audit.write(Kind.APPLICATION, "E", by, detail=detail)

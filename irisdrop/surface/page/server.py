@@ -13,10 +13,11 @@ import uvicorn
 
 from irisdrop.record.spool import Spool
 from irisdrop.surface.page.access import Doorkeeper, make_secret
-from irisdrop.surface.page.app import Page
+from irisdrop.surface.page.app import app
 from irisdrop.surface.page.door import Door
 from irisdrop.surface.page.office import Office
 from irisdrop.surface.page.pictures import Pictures
+from irisdrop.surface.page.room import Room
 from irisdrop.surface.page.system import alone
 from irisdrop.vocabulary.faults import place
 
@@ -51,11 +52,11 @@ class LocalPage:
         self.keeper = Doorkeeper(secret, self.port, *([monotonic] if monotonic else []))
         self.pictures = Pictures()
         self._stopping = threading.Event()
-        page = Page(office, self.keeper, self.pictures, self.host, self._stopping.is_set)
+        room = Room(office, self.keeper, self.pictures, self.host, self._stopping.is_set)
         hosts = frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost", self.host))
         self._server = uvicorn.Server(
             uvicorn.Config(
-                Door(page.app(), self.keeper, hosts),
+                Door(app(room), self.keeper, hosts),
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -5,6 +5,7 @@ Reasons and conditions have their words in `vocabulary`. `{}` fields are filled 
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from irisdrop.vocabulary.states import State
@@ -282,3 +283,9 @@ def face(name: str, exam_count: int, on_the_way: int, worst: str) -> str:
     if name == "working":
         return say("face_working", n=images(on_the_way))
     return say("face_broken", what=worst) if name == "broken" else say("face_well")
+
+
+def plain(text: str) -> str:
+    """A sentence about keys, with the keys as people call them."""
+    told = re.sub(r"\b(\w+):[\w.()\[\],]+", lambda found: SOURCES.get(found[1], found[0]), text)
+    return re.sub(r"\b[A-Z][A-Za-z]+\b", lambda found: KEYS.get(found[0], found[0]), told)
