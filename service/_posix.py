@@ -14,6 +14,8 @@ from typing import Final
 
 from irisdrop.vocabulary.faults import Foreseen
 
+assert sys.platform != "win32"  # which has none of this
+
 NAME: Final = "irisdrop.service"
 UNIT: Final = Path("/etc/systemd/system") / NAME
 PACKAGED: Final = (Path("/lib/systemd/system") / NAME, Path("/usr/lib/systemd/system") / NAME)

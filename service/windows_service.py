@@ -7,9 +7,9 @@ import sys
 import threading
 from typing import Any
 
-import servicemanager  # type: ignore[import-not-found,import-untyped,unused-ignore]
-import win32service  # type: ignore[import-not-found,import-untyped,unused-ignore]
-import win32serviceutil  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import servicemanager
+import win32service
+import win32serviceutil
 
 from irisdrop.vocabulary.faults import Foreseen, place
 
@@ -17,7 +17,7 @@ NAME = "irisdrop"
 STOP_WITHIN = 10_000  # milliseconds that the manager is asked to wait; the agent takes five seconds
 
 
-class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc,unused-ignore]
+class Service(win32serviceutil.ServiceFramework):
     """Start, stop and pre-shutdown; the event log tells of each, and of faults, without anybody's name."""
 
     _svc_name_ = NAME
@@ -29,7 +29,7 @@ class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc,unused-ig
 
     def GetAcceptedControls(self) -> int:  # noqa: N802 - pywin32's name
         """Pre-shutdown comes minutes before the others are ended, so that what is being sent can end."""
-        accepted: int = super().GetAcceptedControls() | win32service.SERVICE_ACCEPT_PRESHUTDOWN
+        accepted: int = super().GetAcceptedControls() | win32service.SERVICE_ACCEPT_PRESHUTDOWN  # type: ignore[no-untyped-call]
         return accepted
 
     def SvcOtherEx(self, control: int, kind: int, data: Any) -> None:  # noqa: N802, ARG002
@@ -68,7 +68,7 @@ def serve() -> None:
     """Hand this process to the service control manager."""
     servicemanager.Initialize(NAME, sys.executable)
     servicemanager.PrepareToHostSingle(Service)
-    servicemanager.StartServiceCtrlDispatcher()
+    servicemanager.StartServiceCtrlDispatcher()  # type: ignore[no-untyped-call]
 
 
 __all__ = ["NAME", "Service", "serve"]

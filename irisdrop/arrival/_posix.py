@@ -6,10 +6,13 @@ import ctypes
 import errno
 import os
 import stat
+import sys
 from typing import Final
 
 from irisdrop.arrival.shapes import Shape
 from irisdrop.record.known import Fingerprint, Remembered, signed
+
+assert sys.platform != "win32"  # which has none of this
 
 # Names of watchdog's event classes that say that somebody wrote. The kernel tells when a writer closes, so the
 # many IN_MODIFY of a slow writer need not wake us: what grows is seen by `stat` when its quiet time is over.

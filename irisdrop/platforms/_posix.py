@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
+
+assert sys.platform != "win32"  # which has none of this
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 from typing import IO
+
+assert sys.platform != "win32"  # which has none of this
 
 # Where SQLite's locks and shared memory can't be trusted (sqlite.org/howtocorrupt.html §2.1; Sonarr#3645).
 NETWORK_FILE_SYSTEMS = frozenset(

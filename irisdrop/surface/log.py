@@ -86,6 +86,29 @@ class Readable(logging.Formatter):
         return f"{at} {level} {origin}: {words}"
 
 
+class Bounded(RotatingFileHandler):
+    """Formats a line once and counts what it wrote: the library's own formats it twice, and asks the system each time."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=BYTES, backupCount=FILES - 1, encoding="utf-8", delay=True)
+        self._size = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, in the next file where this one is full."""
+        try:
+            line = self.format(record) + "\n"
+            if self.stream is not None and self._size + len(line) > self.maxBytes:
+                self.doRollover()
+            if self.stream is None:
+                self.stream = self._open()
+                self._size = self.stream.seek(0, os.SEEK_END)
+            self.stream.write(line)
+            self.stream.flush()
+            self._size += len(line)
+        except Exception:  # noqa: BLE001 - as every handler
+            self.handleError(record)
+
+
 def log_folder(state: Path) -> Path:
     """Where the files are: systemd's LogsDirectory where the unit names one, else beside the journal."""
     given = os.environ.get("LOGS_DIRECTORY", "").partition(":")[0]
@@ -106,7 +129,7 @@ def open_log(state: Path, *, verbose: bool = False) -> None:
     """Log to the files of a state folder, and to standard error: every line where that is journald or `verbose`."""
     folder = log_folder(state)
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    file = RotatingFileHandler(folder / FILE, maxBytes=BYTES, backupCount=FILES - 1, encoding="utf-8", delay=True)
+    file = Bounded(folder / FILE)
     file.setFormatter(Structured())
     file.setLevel(logging.INFO)
     file.addFilter(Repeats())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from collections.abc import Callable
 def notify(text: str) -> None:
     """Send one datagram to the socket that systemd named, if it did."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
+    if sys.platform == "win32" or not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
         out.connect("\0" + address[1:] if address.startswith("@") else address)

@@ -23,7 +23,7 @@ def main() -> None:
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__")
     elif words[:1] == ["--service"]:
-        from irisdrop.service.windows_service import serve
+        from irisdrop.service.windows_service import serve  # type: ignore[import-not-found,unused-ignore]
 
         serve()
     else:

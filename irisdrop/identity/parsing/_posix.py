@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import resource
+import sys
 from typing import Any
+
+assert sys.platform != "win32"  # which has none of this
 
 
 def limit_memory(most: int) -> None:

@@ -6,7 +6,10 @@ import contextlib
 import grp
 import os
 import socket
+import sys
 from pathlib import Path
+
+assert sys.platform != "win32"  # which has none of this
 
 GROUP = "irisdrop"
 
