@@ -256,7 +256,7 @@ class Decider:
 
     def _situation(self, image: ImageFile) -> Situation:
         clock = next((c.clock for c in self._config.cameras if c.name == image.camera), timedelta(0))
-        return Situation(self._config.site.zone, image.arrived, image.live, clock, self._config.site.id)
+        return Situation(self._config.site.zone, image.arrived, image.live, clock, self._config.site.id, image.name)
 
     def _wait(self, image: ImageFile, decision: Unmatched, until: float) -> ImageFile:
         plain = plain_decision(decision)

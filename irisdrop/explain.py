@@ -99,7 +99,8 @@ def explain(
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     said = identify(profile, Export(file, name, tuple(sidecars_of(file, profile))), parsers)
     found: tuple[Reading, ...] = () if isinstance(said, Refusal) else said.readings
-    outcome: Decision | Refusal = said if isinstance(said, Refusal) else decided(found, profile, situation, orders)
+    here = replace(situation or Situation(MachineZone()), name=name)
+    outcome: Decision | Refusal = said if isinstance(said, Refusal) else decided(found, profile, here, orders)
     return Explanation(shown(str(file)), digest, profile.name, profile.takes(base), found, outcome)
 
 
@@ -112,11 +113,11 @@ def sidecars_of(file: Path, profile: DeviceProfile) -> Iterator[Sidecar]:
 
 
 def decided(
-    found: tuple[Reading, ...], profile: DeviceProfile, situation: Situation | None, orders: Orders | None
+    found: tuple[Reading, ...], profile: DeviceProfile, situation: Situation, orders: Orders | None
 ) -> Decision:
     """The decision about readings, with or without a worklist."""
     entries = gather(orders, found, profile) if orders is not None else []
-    return match(found, profile, situation or Situation(MachineZone()), entries)
+    return match(found, profile, situation, entries)
 
 
 def name_below(file: Path, profile: DeviceProfile) -> str:
@@ -154,7 +155,7 @@ def _wrong(profile: DeviceProfile, example: Example) -> tuple[str, str] | None:
         if read != [value]:
             told = " and ".join(f"`{one}`" for one in read) or "nothing"
             return f"the example gives {told} for {key}", f"`{value}`"
-    reason = said.code if isinstance(said, Refusal) else reason_alone(found, profile)
+    reason = said.code if isinstance(said, Refusal) else reason_alone(found, profile, example.file)
     if example.refuses is not None and reason is not example.refuses:
         return f"the example is {f'refused as {reason}' if reason else 'not refused'}", f"refused as {example.refuses}"
     if example.refuses is None and reason is not None:
@@ -184,12 +185,12 @@ def example_said(profile: DeviceProfile, example: Example) -> Identified | Refus
     return readings(profile, example.file, replace(contents_of(example), sidecars=tuple(notes)))
 
 
-def reason_alone(found: Sequence[Reading], profile: DeviceProfile) -> Code | None:
+def reason_alone(found: Sequence[Reading], profile: DeviceProfile, name: str) -> Code | None:
     """Why the readings alone are refused; None where only the worklist is missing.
 
     The example is taken to arrive when it was taken: it proves the reading, not the age of the example.
     """
-    situation = Situation(MachineZone(), live=False)
+    situation = Situation(MachineZone(), live=False, name=name)
     sound = [reading for reading in found if reading.flaw is None]
     taken = capture(sound, situation)
     if taken is not None:

@@ -169,7 +169,9 @@ class Replay:
 
     def _decision(self, image: ImageFile, found: tuple[Reading, ...], profile: DeviceProfile) -> Decision:
         clock = next((c.clock for c in self._config.cameras if c.name == image.camera), timedelta(0))
-        situation = Situation(self._config.site.zone, image.arrived, image.live, clock, self._config.site.id)
+        situation = Situation(
+            self._config.site.zone, image.arrived, image.live, clock, self._config.site.id, image.name
+        )
         return match(found, profile, situation, [reopened(e) for e in gather(self._orders, found, profile)])
 
     def _earlier_profile(self, digest: str | None) -> DeviceProfile | None:

@@ -273,3 +273,37 @@ def test_explain_reads_the_companion_beside_a_file(site: Callable[[str], Path]) 
     with Parsers() as parsers:
         found = explain(exports / "a.jpg", load_profile(exports.parent / "camera.yaml"), parsers)
     assert {reading.key: reading.value for reading in found.readings} == {"PatientID": "000815", "ImageLaterality": "R"}
+
+
+KINDS = """\
+irisdrop: 1
+title: A camera that also takes the outer eye
+status: sampled
+modality: OP
+files: {take: ["*.jpg"]}
+settle: 100ms
+read:
+  - filename: '(?P<PatientID>\\d+)_(?P<ImageLaterality>[RL])_(?P<ImageType>[a-z]+)\\.jpg'
+match: [PatientID]
+within: any
+context: {ImageType: {redfree: Enhancement}, "*": Primary}
+deliver: {ImageType: {external: no}}
+examples:
+  - {file: 000815_R_central.jpg, gives: {PatientID: 000815}}
+  - {file: 000815_R_external.jpg, refuses: PROFILE_UNVERIFIED}
+"""
+
+
+def test_a_picture_that_is_held_back_waits_for_a_person_and_the_others_are_delivered(
+    site: Callable[[str], Path],
+) -> None:
+    exports = site(KINDS)
+    for name in ("000815_R_central.jpg", "000815_L_redfree.jpg", "000815_R_external.jpg"):
+        (exports / f".{name}").write_bytes(draw(len(name), name[7]))
+        (exports / f".{name}").rename(exports / name)
+    with running(exports) as agent:
+        images(agent, State.DELIVERED, 2)
+        held = images(agent, State.QUARANTINED, 1)[0]
+        assert (held.reason, held.name) == (Code.PROFILE_UNVERIFIED, "000815_R_external.jpg")
+        assert {reading.key for reading in held.readings} == {"PatientID", "ImageLaterality", "ImageType"}
+    assert len(list((exports.parent / "platform/images").iterdir())) == 2

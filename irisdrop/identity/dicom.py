@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from irisdrop.profiles.profile import DicomRule
 
 ZONE: Final = "zone"  # Timezone Offset From UTC: it belongs to every date-time of the file that has no offset
+WHOLE: Final = frozenset({"ImageType"})  # its values say together what kind of picture it is
 WITHOUT_OFFSET: Final = re.compile(r"\d{10,14}(\.\d+)?")
 
 
@@ -35,7 +36,8 @@ def extract(rule: DicomRule, name: str, contents: Contents) -> Iterator[Found]: 
         for element in contents.dicom:
             if element.asked != asked:
                 continue
-            values = element.values if isinstance(target, str) else ("\\".join(element.values),)
+            whole = not isinstance(target, str) or target in WHOLE
+            values = ("\\".join(element.values),) if whole else element.values
             for value in values:
                 zoned = target == "AcquisitionDateTime" and WITHOUT_OFFSET.fullmatch(value)
                 yield from through(target, value + zone if zoned else value, f"dicom:{element.place}")

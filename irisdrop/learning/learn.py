@@ -254,7 +254,7 @@ def try_all(proposal: Proposal, profile: DeviceProfile, found: Sequence[Sample],
     for sample in found:
         said = readings(profile, sample.name, sample.contents)
         read = said.readings if isinstance(said, Identified) else ()
-        reason = reason_alone(read, profile) if isinstance(said, Identified) else said.code
+        reason = reason_alone(read, profile, sample.name) if isinstance(said, Identified) else said.code
         if reason is not None:
             proposal.undecided[str(reason)] = proposal.undecided.get(str(reason), 0) + 1
         elif sample.told is not None and any(
@@ -430,7 +430,7 @@ def outcome(profile: DeviceProfile, one: Example) -> tuple[tuple[Reading, ...], 
     said = readings(profile, one.file, contents_of(one))
     if not isinstance(said, Identified):
         return (), said.code
-    return said.readings, reason_alone(said.readings, profile)
+    return said.readings, reason_alone(said.readings, profile, one.file)
 
 
 def content_parts(one: Example) -> list[str]:

@@ -19,7 +19,8 @@ class Situation:
     """Where and when an image came in.
 
     `arrived` is None where nobody saw it arrive (`explain` of any file); `live` says that it appeared while the agent
-    watched; `clock` is what the configuration adds to the camera's stamps; `site` is ours.
+    watched; `clock` is what the configuration adds to the camera's stamps; `site` is ours; `name` is the export's path below
+    its folder, None where nobody knows it.
     """
 
     zone: tzinfo
@@ -27,6 +28,7 @@ class Situation:
     live: bool = False
     clock: timedelta = timedelta(0)
     site: str | None = None
+    name: str | None = None
 
 
 def capture(readings: Sequence[Reading], situation: Situation) -> Capture | None:

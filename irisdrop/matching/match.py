@@ -13,7 +13,7 @@ from irisdrop.matching.capture import MOMENT, Situation, capture, implausible, o
 from irisdrop.matching.contradictions import Objection, conflict, eye, objections, same_patient
 from irisdrop.profiles.profile import DeviceProfile, KeySet
 from irisdrop.vocabulary.decisions import Candidate, Capture, Decision, Matched, Unmatched
-from irisdrop.vocabulary.images import Reading
+from irisdrop.vocabulary.images import Reading, split_name
 from irisdrop.vocabulary.orders import Standing, WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 
@@ -155,6 +155,10 @@ def _before_worklist(
 ) -> tuple[Code, str] | None:
     if profile.status == "unverified":
         return Code.PROFILE_UNVERIFIED, "the profile's status is unverified"
+    name = None if situation.name is None else split_name(situation.name)[1]
+    held = profile.held_back(name, readings)
+    if held is not None:
+        return Code.PROFILE_UNVERIFIED, f"`deliver` of the profile holds it back by {held.key or 'its name'}"
     for reading in readings:
         if reading.flaw is not None:
             code = Code.CLOCK_IMPLAUSIBLE if reading.key in ACQUISITION_KEYS else Code.PROFILE_FAULT

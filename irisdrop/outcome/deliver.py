@@ -248,7 +248,7 @@ class Courier:
         profile = self._profiles(image.camera)
         if profile is None:
             return {}
-        return {"modality": profile.modality, "context": profile.context_of(split_name(image.name)[1])}
+        return {"modality": profile.modality, "context": profile.context_of(split_name(image.name)[1], image.readings)}
 
     def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
         outcome = type(answer).__name__.lower()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Final
 
+from irisdrop.profiles.choosing import choices_of
 from irisdrop.profiles.cleaning import steps_of
 from irisdrop.profiles.matching_keys import agree_of, match_of
 from irisdrop.profiles.patterns import Unusable, glob_pattern
@@ -81,7 +81,8 @@ def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...])
         patience=written.patience,
         oldest=written.oldest,
         expect=written.expect,
-        context=context_of(found, written.context),
+        context=choices_of(found, "context", written.context, readable),
+        deliver=choices_of(found, "deliver", written.deliver, readable),
         examples=proven(found, written, readable, skeleton),
     )
 
@@ -96,15 +97,6 @@ def proven(found: Document, written: WrittenProfile, readable: frozenset[str], s
     return examples_of(found, written.examples, readable, files_of(written), skeleton=skeleton)
 
 
-def context_of(found: Document, written: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Globs and what the picture is where they fit, in the order written."""
-    if isinstance(written, str):
-        return (("*", written),)
-    for glob in written:
-        check_glob(found, ("context", glob), glob, key=True)
-    return tuple(written.items())
-
-
 def check_files(found: Document, written: WrittenProfile) -> None:
     """Globs that can be used, companions that name the image, times that leave room."""
     for name, globs in (
@@ -113,7 +105,7 @@ def check_files(found: Document, written: WrittenProfile) -> None:
         ("archives", written.files.archives),
     ):
         for index, glob in enumerate(globs):
-            check_glob(found, ("files", name, index), glob)
+            check_take(found, ("files", name, index), glob)
     if written.done is not None:
         check_companion(found, ("done",), written.done)
     if written.give_up < written.settle:
@@ -121,9 +113,9 @@ def check_files(found: Document, written: WrittenProfile) -> None:
         found.fault("WRONG_VALUE", place, "`give_up` is shorter than `settle`: no image could ever be complete", "more")
 
 
-def check_glob(found: Document, location: Location, glob: str, *, key: bool = False) -> None:
+def check_take(found: Document, location: Location, glob: str) -> None:
     """A glob is for base names."""
-    place = found.at(location, key=key)
+    place = found.at(location)
     if "/" in glob or "\\" in glob:
         found.fault("WRONG_VALUE", place, "a glob is for base names, without a folder", "for example `*.jpg`")
         return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from irisdrop.profiles.choices import Choice, chosen
 from irisdrop.profiles.patterns import Pattern, glob_fits
+from irisdrop.vocabulary.images import Reading
 from irisdrop.vocabulary.reasons import Code
 
 if TYPE_CHECKING:
@@ -189,7 +191,8 @@ class DeviceProfile:
     patience: float
     oldest: float
     expect: int | None
-    context: tuple[tuple[str, str], ...]
+    context: tuple[Choice[str], ...]
+    deliver: tuple[Choice[bool], ...]
     examples: tuple[Example, ...]
 
     def takes(self, base_name: str) -> bool:
@@ -209,9 +212,20 @@ class DeviceProfile:
             return False
         return any(glob_fits(glob, base_name) for glob in globs)
 
-    def context_of(self, base_name: str) -> str:
-        """What the picture is for the reader (`Primary`, `Enhancement`, …): the first glob that fits decides."""
-        return next((context for glob, context in self.context if glob_fits(glob, base_name)), "Unknown")
+    def context_of(self, base_name: str, readings: Iterable[Reading] = ()) -> str:
+        """What the picture is for the reader (`Primary`, `Enhancement`, …): the first line that fits decides."""
+        choice = chosen(self.context, base_name, readings)
+        return "Unknown" if choice is None else choice.value
+
+    def held_back(self, base_name: str | None, readings: Iterable[Reading]) -> Choice[bool] | None:
+        """The line of `deliver` by which the picture is for a person; None where it may be delivered.
+
+        Where the name is not known (None), a line that may hold it back by its name does.
+        """
+        choice = chosen(self.deliver, base_name, readings)
+        if base_name is None and choice is None:
+            choice = next((one for one in self.deliver if one.key is None and not one.value), None)
+        return choice if choice is not None and not choice.value else None
 
     def done_name(self, base_name: str) -> str | None:
         """The name of the companion file that says that `base_name` is complete; None where none is used."""

@@ -61,6 +61,15 @@ def span(text: Any) -> Any:
     return -1.0 if isinstance(text, str) and text.strip().lower() == "any" else duration(text)
 
 
+def flag(text: Any) -> Any:
+    """Yes or no, in the words that YAML has for it."""
+    words = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
+    found = words.get(text.strip().lower()) if isinstance(text, str) else text
+    if not isinstance(found, bool):
+        raise refusal("WRONG_VALUE", f"`{text}` is not possible here", "yes or no")
+    return found
+
+
 def size(text: Any) -> Any:
     """Bytes of `500MB`."""
     found = quantities.size(text) if isinstance(text, str) else None
@@ -182,8 +191,16 @@ class WrittenExample(Written):
 
 
 Context = Literal["Primary", "Secondary", "Component", "Aggregate", "Enhancement", "AddedLate", "Unknown"]
-ContextMap = Annotated[
+ContextByValue = Annotated[
     Annotated[Context, Tag("text")] | Annotated[dict[str, Context], Tag("mapping")], Discriminator(shape)
+]
+ContextMap = Annotated[
+    Annotated[Context, Tag("text")] | Annotated[dict[str, ContextByValue], Tag("mapping")], Discriminator(shape)
+]
+Flag = Annotated[bool, BeforeValidator(flag), WithJsonSchema({"enum": [True, False, "yes", "no"]})]
+FlagByValue = Annotated[Annotated[Flag, Tag("text")] | Annotated[dict[str, Flag], Tag("mapping")], Discriminator(shape)]
+FlagMap = Annotated[
+    Annotated[Flag, Tag("text")] | Annotated[dict[str, FlagByValue], Tag("mapping")], Discriminator(shape)
 ]
 
 
@@ -214,5 +231,11 @@ class WrittenProfile(Written):
     expect: Annotated[int, Field(ge=1, le=64)] | None = Field(
         None, description="How many pictures (fields) of each eye an exam holds at least."
     )
-    context: ContextMap = Field("Primary", description="What the picture is for the reader; or glob → context.")
+    context: ContextMap = Field(
+        "Primary", description="What the picture is for the reader; or glob → context, or key → {glob → context}."
+    )
+    deliver: FlagMap = Field(
+        default=True,
+        description="Which pictures may be delivered by themselves; or glob → yes or no, or key → {glob → yes or no}.",
+    )
     examples: list[WrittenExample] = Field(description="Every profile proves itself.")

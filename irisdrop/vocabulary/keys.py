@@ -23,6 +23,7 @@ KEYS: Final[tuple[str, ...]] = (
     "DeviceSerialNumber",
     "StationName",
     "Modality",
+    "ImageType",
     "SOPClassUID",
     "SOPInstanceUID",
     "InstanceNumber",

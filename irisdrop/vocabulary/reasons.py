@@ -103,8 +103,8 @@ REASONS: Final[dict[Code, Reason]] = {
         ),
         Reason(
             Code.PROFILE_UNVERIFIED,
-            "The camera's profile is not verified yet, so nothing is sent by it.",
-            "Assign it to its order; let IT complete the profile and set its `status`.",
+            "The camera's profile is not verified yet, or says that pictures of this kind are not sent by themselves.",
+            "Assign it to its order, or discard it; IT sets `status` and `deliver` in the profile.",
         ),
         Reason(
             Code.ASSIGNED_ELSEWHERE,

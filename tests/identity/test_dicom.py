@@ -101,6 +101,11 @@ def test_several_values_of_a_key_are_several_readings(said: Any, make: Any) -> N
     assert said(r"dicom: {OtherPatientIDs: '(?P<PatientID>A\d)\\.*'}", content) == {"PatientID": ["A1"]}
 
 
+def test_the_values_of_the_image_type_say_together_what_it_is(said: Any, make: Any) -> None:
+    content = make.dicom(ImageType=["DERIVED", "PRIMARY", "MONTAGE", "COLOR"])
+    assert said("dicom: {ImageType: ImageType}", content) == {"ImageType": ["DERIVED\\PRIMARY\\MONTAGE\\COLOR"]}
+
+
 def test_times_become_iso(said: Any, make: Any) -> None:
     content = make.dicom(
         AcquisitionDateTime="20250114101245.250000",

@@ -43,7 +43,9 @@ def decide(profile: Callable[..., DeviceProfile], read: Callable[..., tuple[Read
         match_by: str | None = None,
         **more: Any,
     ) -> Decision:
-        fields = {name: more.pop(name) for name in ("within", "agree", "eye", "status", "oldest") if name in more}
+        fields = {
+            name: more.pop(name) for name in ("within", "agree", "eye", "status", "oldest", "deliver") if name in more
+        }
         values = {"PatientID": "000815", "ImageLaterality": "R"} | more
         readings = read(*says, **{key: value for key, value in values.items() if key not in without})
         made = profile(match=match_by, **({"within": 86400.0} | fields))
@@ -387,6 +389,21 @@ def test_a_profile_that_is_not_verified_sends_nothing(decide: Any) -> None:
     decision = decide(order(), status="unverified")
     assert reason(decision) is Code.PROFILE_UNVERIFIED
     assert [candidate.entry.id for candidate in decision.candidates] == ["E1"]
+
+
+@pytest.mark.parametrize(("name", "held"), [("x/000815_R_ext.jpg", True), ("ext/000815_R.jpg", False), (None, True)])
+def test_a_picture_that_is_held_back_is_for_a_person_who_sees_its_order(
+    decide: Any, profile: Callable[..., DeviceProfile], name: str | None, held: bool
+) -> None:
+    deliver = profile(more="deliver: {'*_ext*': no}\n").deliver
+    decision = decide(order(), situation=replace(HERE, name=name), deliver=deliver)
+    assert isinstance(decision, Matched) is not held
+    if held:
+        assert (reason(decision), decision.detail) == (
+            Code.PROFILE_UNVERIFIED,
+            "`deliver` of the profile holds it back by its name",
+        )
+        assert [candidate.entry.id for candidate in decision.candidates] == ["E1"]
 
 
 def test_every_candidate_is_told_with_the_fact_that_refused_it(decide: Any) -> None:

@@ -24,6 +24,7 @@ from irisdrop.profiles.profile import (
     shelf,
 )
 from irisdrop.vocabulary.faults import FaultyFile, Foreseen
+from irisdrop.vocabulary.images import Reading
 from irisdrop.vocabulary.reasons import Code
 
 FULL = """\
@@ -99,7 +100,8 @@ def test_what_is_not_set_has_its_default(good: str) -> None:
     assert (profile.settle, profile.give_up, profile.done) == (2, 60, None)
     assert (profile.within, profile.patience, profile.oldest) == (86400, 14400, 2592000)
     assert profile.expect is None
-    assert (profile.agree, profile.eye, profile.context) == ((), "required", (("*", "Primary"),))
+    assert (profile.agree, profile.eye, profile.expect) == ((), "required", None)
+    assert (profile.context_of("a.jpg"), profile.held_back("a.jpg", ())) == ("Primary", None)
 
 
 def test_a_profile_can_not_be_changed(good: str) -> None:
@@ -125,6 +127,62 @@ def test_the_first_glob_that_fits_gives_the_context() -> None:
     profile = parse_profile(FULL, "all.yaml")
     assert profile.context_of("Mosaic 1.jpg") == "Aggregate"
     assert profile.context_of("a.jpg") == "Unknown"
+
+
+TYPED = """\
+irisdrop: 1
+title: All kinds of pictures
+status: sampled
+modality: OP
+files: {take: ["*.jpg"]}
+read: [{filename: '(?P<PatientID>\\d+)_(?P<ImageType>.+)\\.jpg'}]
+match: [PatientID]
+eye: platform
+context:
+  ImageType: {"*mosaic*": Aggregate, redfree: Enhancement}
+  "*_p.jpg": Enhancement
+  "*": Primary
+deliver:
+  ImageType: {external: no}
+  "*_test*": no
+examples:
+  - {file: 7_central.jpg, gives: {PatientID: "7"}}
+  - {file: 7_external.jpg, refuses: PROFILE_UNVERIFIED}
+"""
+
+
+def kind(text: str) -> tuple[Reading, ...]:
+    """A picture that says its kind."""
+    return (Reading("ImageType", text, text, "filename:ImageType"),)
+
+
+def test_what_was_read_gives_context_and_delivery() -> None:
+    found = parse_profile(TYPED, "camera.yaml")
+    assert found.context_of("a.jpg", kind("Wide MOSAIC 2")) == "Aggregate"
+    assert found.context_of("a.jpg", kind("redfree 2")) == "Primary"
+    assert found.context_of("a_P.jpg") == "Enhancement"
+    held = found.held_back("a.jpg", kind("External"))
+    assert held is not None
+    assert (held.key, held.line) == ("ImageType", 14)
+    assert found.held_back("a_TEST.jpg", ()) is not None
+    assert found.held_back("a.jpg", kind("externals")) is None
+
+
+def test_whoever_does_not_know_the_name_can_not_know_that_nothing_holds_it_back() -> None:
+    assert parse_profile(TYPED, "camera.yaml").held_back(None, ()) is not None
+    assert parse_profile(FULL, "camera.yaml").held_back(None, ()) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "delivered"), [("no", False), ("yes", True), ("{'*': no}", False), ("{'a*': yes, '*': no}", True)]
+)
+def test_a_word_alone_is_for_every_picture(written: str, delivered: bool) -> None:
+    begin, _, end = TYPED.partition("deliver:")
+    text = f"{begin}deliver: {written}\nexamples:{end.partition('examples:')[2]}".replace(
+        "PROFILE_UNVERIFIED", "NO_KEYS"
+    )
+    found = parse_profile(text, "camera.yaml")
+    assert (found.held_back("a.jpg", ()) is None) is delivered
 
 
 def test_a_companion_is_named_after_its_image() -> None:
