@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
@@ -97,16 +98,20 @@ class Bounded(RotatingFileHandler):
         """Write one line, in the next file where this one is full."""
         try:
             line = self.format(record) + "\n"
-            if self.stream is not None and self._size + len(line) > self.maxBytes:
+            stream = self.stream or self._begin()
+            if self._size + len(line) > self.maxBytes:
                 self.doRollover()
-            if self.stream is None:
-                self.stream = self._open()
-                self._size = self.stream.seek(0, os.SEEK_END)
-            self.stream.write(line)
-            self.stream.flush()
+                stream = self._begin()
+            stream.write(line)
+            stream.flush()
             self._size += len(line)
         except Exception:  # noqa: BLE001 - as every handler
             self.handleError(record)
+
+    def _begin(self) -> TextIOWrapper:
+        self.stream = stream = self._open()
+        self._size = stream.seek(0, os.SEEK_END)
+        return stream
 
 
 def log_folder(state: Path) -> Path:
