@@ -10,12 +10,14 @@ $data = Join-Path $env:ProgramData 'irisdrop'
 $exe = Join-Path $target 'irisdrop.exe'
 $config = Join-Path $data 'irisdrop.yaml'
 
+function Invoke-Irisdrop { & $exe @args; if ($LASTEXITCODE) { throw "irisdrop $args failed" } } # a program's end stops no script
+
 if (Get-Service irisdrop -ErrorAction SilentlyContinue) {
     Stop-Service irisdrop
     (Get-Service irisdrop).WaitForStatus('Stopped', '00:00:30')
 }
 if ($Remove) {
-    if (Test-Path $exe) { & $exe service uninstall }
+    if (Test-Path $exe) { Invoke-Irisdrop service uninstall }
     if (Test-Path $target) { Remove-Item -Recurse $target }
     Write-Output "irisdrop is removed; $data stays."
     exit 0
@@ -30,5 +32,5 @@ if (-not (Test-Path $config)) {
     Write-Output "Write $config (README.md shows the first one), then: irisdrop check; irisdrop service install; irisdrop service start"
     exit 0
 }
-if (-not (Get-Service irisdrop -ErrorAction SilentlyContinue)) { & $exe --config $config service install }
-& $exe --config $config service start
+if (-not (Get-Service irisdrop -ErrorAction SilentlyContinue)) { Invoke-Irisdrop --config $config service install }
+Invoke-Irisdrop --config $config service start

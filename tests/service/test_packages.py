@@ -25,6 +25,24 @@ def test_every_package_is_in_the_wheel() -> None:
     assert there | {"irisdrop.rules", "irisdrop.service"} == shipped
 
 
+def test_the_installers_hold_all_extras_that_a_site_can_need() -> None:
+    """`irisdrop[dicom]` was missing in the Debian package, and nobody can pip it in there."""
+    extras = configparser.ConfigParser()
+    extras.read(ROOT / "setup.cfg")
+    everything = set(extras["options.extras_require"]["all"].strip().removeprefix("irisdrop[").rstrip("]").split(","))
+    assert set((SERVICE / "deb" / "extras").read_text().split()) == everything - {"windows"}
+    for file in (SERVICE / "README.md", ROOT / ".github" / "workflows" / "windows.yml"):
+        [named] = re.findall(r'pip install (?:--quiet )?"?\.\[([a-z,]+)\]', file.read_text("utf-8"))
+        assert {"all", "build"} <= set(named.split(",")) <= set(extras["options.extras_require"])
+
+
+def test_every_path_and_test_that_the_windows_workflow_names_is_there() -> None:
+    text = (ROOT / ".github" / "workflows" / "windows.yml").read_text("utf-8")
+    named = set(re.findall(r"(?<![\w\\$:])((?:tests|service)[\\/][\w.\\/]+)", text))
+    assert len(named) >= 6
+    assert [name for name in named if not (ROOT / name.replace("\\", "/")).exists()] == []
+
+
 def test_the_unit_is_hardened_to_2_or_better() -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", str(SERVICE / "irisdrop.service")],
