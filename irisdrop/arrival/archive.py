@@ -20,6 +20,7 @@ from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import shown
 from irisdrop.vocabulary.images import MEMBER
+from irisdrop.vocabulary.keys import canonical
 
 MOST_UNPACKED: Final = 8 << 30  # bytes of all members together
 RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth is a bomb
@@ -169,7 +170,7 @@ def _looked_through(
 def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:
     by_name: dict[str, list[Listed]] = {}
     for one in members:
-        by_name.setdefault(one.path.casefold(), []).append(one)
+        by_name.setdefault(_alike(one.path), []).append(one)
     for one in members:
         folder, _, base = one.path.rpartition("/")
         if base.startswith("._") or "__MACOSX" in folder.split("/"):
@@ -184,9 +185,14 @@ def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:
 def _beside(by_name: dict[str, list[Listed]], folder: str, name: str) -> Listed | None:
     """A member's companion, whatever the case of its name; of two that differ in that alone, the one so written."""
     path = f"{folder}/{name}" if folder else name
-    found = by_name.get(path.casefold(), [])
+    found = by_name.get(_alike(path), [])
     exact = [one for one in found if one.path == path]
     return (exact or found)[0] if exact or len(found) == 1 else None
+
+
+def _alike(path: str) -> str:
+    """What two names have in common that differ in case or in how they write an umlaut."""
+    return canonical(path).casefold()
 
 
 def _look(chosen: list[_Chosen], size: int, largest: int) -> None:

@@ -14,6 +14,7 @@ from irisdrop.arrival.scan import below
 from irisdrop.arrival.settling import Pending
 from irisdrop.arrival.shapes import Shape
 from irisdrop.arrival.system import fingerprint, open_plain, reachable, shape
+from irisdrop.arrival.take import Locked, Unreadable, refusal
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import AGENT, Journal, StaleImage
 from irisdrop.record.known import Fingerprint
@@ -70,12 +71,20 @@ class Sidecars:
         return all(rest)
 
     def keep(self, digest: str, folder: str, base: str) -> list[Source]:
-        """Spool what is there, before its image settles. Raises OSError where one can't be read now."""
+        """Spool what is there, before its image settles.
+
+        What is no plain file, or too large, is not there. Raises Changing, or OSError where one can't be read now.
+        """
         kept = []
         for name in self.profile().companions_of(base):
             path = self._find(below(self.root, folder), name)
             if path is not None:
-                content, seen = read(path)
+                try:
+                    content, seen = read(path)
+                except OSError as error:
+                    if isinstance(refusal(error), Locked | Unreadable) and not isinstance(error, NotOne):
+                        raise
+                    continue
                 self.spool.keep_companion(digest, below(self.root, folder, base), name, content)
                 now = self.clock.monotonic()
                 self._looks[path] = _Look(seen, now, now, seen)
@@ -167,13 +176,25 @@ class Sidecars:
         return None
 
 
+class NotOne(OSError):
+    """It is no plain file, or larger than any companion file."""
+
+
+class Changing(OSError):
+    """It is being written."""
+
+
 def read(path: str) -> tuple[bytes, Fingerprint]:
-    """The bytes of a companion file and how it looked; raises OSError where it changes meanwhile or is no plain file."""
-    with os.fdopen(open_plain(path), "rb") as file:
-        status = os.fstat(file.fileno())
+    """The bytes of a companion file and how it looked; raises Changing, NotOne, or OSError where it can't be read."""
+    descriptor = open_plain(path)
+    try:
+        status = os.fstat(descriptor)
         if shape(status) is not Shape.PLAIN or status.st_size > LARGEST:
-            raise OSError("no companion file")
-        content = file.read(LARGEST + 1)
-        if fingerprint(os.fstat(file.fileno())) != fingerprint(status) or len(content) != status.st_size:
-            raise OSError("it changes")
+            raise NotOne("no companion file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(LARGEST + 1)
+        if fingerprint(os.fstat(descriptor)) != fingerprint(status) or len(content) != status.st_size:
+            raise Changing("it changes")
+    finally:
+        os.close(descriptor)
     return content, fingerprint(status)

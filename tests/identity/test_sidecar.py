@@ -110,3 +110,67 @@ def test_a_pattern_is_for_the_whole_value(beside: Any) -> None:
     assert said(beside(rule, b"<O><Patient><ID>MRN000815</ID></Patient></O>")) == [
         ("PatientID", "000815", "sidecar://Patient/ID")
     ]
+
+
+JSON = "sidecar: {file: '{stem}.json', json: {patient.id: PatientID}}"
+CSV = "sidecar: {file: '{stem}.csv', csv: {ID: PatientID}}"
+INI = "sidecar: {file: '{stem}.ini', ini: {Patient/ID: PatientID}}"
+
+
+def test_a_name_that_stands_twice_in_json_says_both_of_its_values(beside: Any) -> None:
+    """Readers take the last one; which of two patients is meant, nobody knows."""
+    found = beside(JSON, b'{"patient": {"id": "000815", "id": "000816", "id": "000817"}}', "a.json")
+    assert [value for _, value, _ in said(found)] == ["000815", "000816", "000817"]
+    found = beside(JSON, b'{"patient": {"id": "000815"}, "patient": {"id": "000816"}}', "a.json")
+    assert [value for _, value, _ in said(found)] == ["000815", "000816"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "content"),
+    [
+        (XML, "a.xml", "<E><Patient><ID>000815</ID></Patient></E>"),
+        (JSON, "a.json", '{"patient": {"id": "000815"}}'),
+        (CSV, "a.csv", "ID,Eye\n000815,OD\n"),
+        (INI, "a.ini", "[Patient]\nID=000815\n"),
+    ],
+    ids=["xml", "json", "csv", "ini"],
+)
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16", "utf-8 and zeros"])
+def test_a_byte_order_mark_and_zeros_at_the_end_are_no_text(
+    beside: Any, rule: str, name: str, content: str, mark: str
+) -> None:
+    """Some cameras make a file in the size that it will have, and fill it then."""
+    written = content.encode() + bytes(512) if mark == "utf-8 and zeros" else content.encode(mark)
+    assert ("PatientID", "000815") in [(key, value) for key, value, _ in said(beside(rule, written, name))]
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "content"),
+    [
+        (XML, "a.xml", "<E><Patient><ID>000815</ID></Patient></E>".encode("utf-16-le")),
+        (INI, "a.ini", "[Patient]\nID=000815\n".encode("utf-16-be")),
+        (CSV, "a.csv", b"ID,Eye\n000\x00815,OD\n"),
+        (JSON, "a.json", b'{"patient": {"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}"),
+        (JSON, "a.json", b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
+        (XML, "a.xml", b'<!DOCTYPE E SYSTEM "file:///etc/passwd"><E><Patient><ID>1</ID></Patient></E>'),
+        (XML, "a.xml", b'<!DOCTYPE E [<!ENTITY x SYSTEM "file:///etc/passwd">]><E><Patient><ID>&x;</ID></Patient></E>'),
+        (XML, "a.xml", b'<?xml version="1.0" encoding="punycode"?>' + b"<E>" * 200_000),
+        (XML, "a.xml", b'<?xml version="1.0" encoding="zlib"?><E/>'),
+        (XML, "a.xml", b'<?xml version="1.0" encoding="undefined"?><E/>'),
+        (CSV, "a.csv", b'ID\n"' + b"8" * 1_000_000 + b'"\n'),
+        (XML, "a.xml", b"<E>" + b"<a/>" * 5_000_000),
+    ],
+    ids=[
+        *("xml without mark", "ini without mark", "csv with zeros", "deep list", "deep object", "doctype", "entity"),
+        *("slow encoding", "no text encoding", "undefined encoding", "endless field", "huge and cut"),
+    ],
+)
+def test_what_is_made_to_harm_is_unreadable_in_time(beside: Any, rule: str, name: str, content: bytes) -> None:
+    found = beside(rule, content, name)
+    assert isinstance(found, Refusal)
+    assert found.code is Code.UNREADABLE
+
+
+def test_a_deep_document_is_read(beside: Any) -> None:
+    text = b"<E>" * 50_000 + b"<Patient><ID>000815</ID></Patient>" + b"</E>" * 50_000
+    assert [value for _, value, _ in said(beside(XML, text))] == ["000815"]

@@ -59,9 +59,13 @@ def decoded(content: bytes, form: str, encoding: str | None) -> str:
     marked = next((name for mark, name in MARKS if content.startswith(mark)), None)
     name = encoding or marked or (declared[1].decode() if declared else "utf-8")
     try:
-        return content.decode(name).removeprefix("\ufeff")
-    except (UnicodeDecodeError, LookupError):
+        text = content.decode(name).removeprefix("\ufeff")
+    except (UnicodeError, LookupError):
         raise Damaged(f"the sidecar is not in its encoding ({name})") from None
+    text = text.rstrip("\0")  # of a file that was made in its final size first
+    if "\0" in text:
+        raise Damaged(f"the sidecar is not in its encoding ({name})")
+    return text
 
 
 LookUp = Callable[[str], list[str]]
@@ -105,13 +109,7 @@ def in_any_namespace(path: str) -> str:
 
 def in_json(text: str) -> LookUp:
     """Values by dotted names; a list without a number means each of its items."""
-    import json
-
-    try:
-        # Numbers as they were written: 0815 is none in JSON, but 8.10 is not 8.1.
-        tree = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):
-        raise Damaged("the sidecar is no whole JSON") from None
+    tree = tree_of(text)
 
     def look_up(place: str) -> list[str]:
         here: list[Any] = [tree]
@@ -123,9 +121,36 @@ def in_json(text: str) -> LookUp:
     return look_up
 
 
+class Several(list[Any]):
+    """The values of a name that stands more than once in one object."""
+
+
+def tree_of(text: str) -> Any:
+    """JSON with its numbers as they were written: 0815 is none in JSON, but 8.10 is not 8.1."""
+    import json
+
+    try:
+        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        raise Damaged("the sidecar is no whole JSON") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object that says all that was written: of two values of one name none is the right one."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            before = found[name]
+            found[name] = Several([*before, value]) if isinstance(before, Several) else Several([before, value])
+        else:
+            found[name] = value
+    return found
+
+
 def _children(node: Any, step: str) -> list[Any]:
     if isinstance(node, dict):
-        return [node[step]] if step in node else []
+        child = node.get(step, Several())
+        return list(child) if isinstance(child, Several) else [child]
     if isinstance(node, list):
         if step.isdigit():
             return node[int(step) : int(step) + 1]
@@ -191,10 +216,7 @@ def places_in_xml(text: str) -> Iterable[str]:
 
 def places_in_json(text: str) -> Iterable[str]:
     """The dotted names of a document."""
-    import json
-
-    in_json(text)
-    pending = [("", json.loads(text))]
+    pending = [("", tree_of(text))]
     while pending:
         place, node = pending.pop()
         children = node.items() if isinstance(node, dict) else enumerate(node[:MOST]) if isinstance(node, list) else ()
