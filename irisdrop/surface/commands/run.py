@@ -14,6 +14,7 @@ import click
 from irisdrop.surface.log import by_journald, open_log
 from irisdrop.surface.opened import chosen, load
 from irisdrop.surface.supervision import keep_watched, notify
+from irisdrop.surface.system import give_way
 from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def run(config_path: Path | None, once: bool, verbose: bool) -> None:
     """Watch the cameras' folders, match each image with its order, and deliver it."""
     stop = threading.Event()
     _stop_on_signals(stop)
+    give_way()  # the camera's own software runs on this machine
     if once:
         with as_written(config_path, verbose) as agent:
             agent.once()

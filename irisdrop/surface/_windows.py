@@ -1,0 +1,14 @@
+"""How the agent gives way on Windows."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+BELOW_NORMAL: Final = 0x00004000  # PROCESS_MODE_BACKGROUND_BEGIN would take the memory's priority with it
+
+
+def give_way() -> None:
+    """Let every other program go first, at the processor; threads and children inherit it."""
+    kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
+    kernel.SetPriorityClass(kernel.GetCurrentProcess(), BELOW_NORMAL)
