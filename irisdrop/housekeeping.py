@@ -106,12 +106,16 @@ class Housekeeping:
         one_eye: dict[str, str] = {}
         missing: dict[str, str] = {}
         overview = Overview(self._journal.database)
-        for images in overview.exams(now - CALLED_BACK, now - EXAM_OVER, WITH_ORDER, one_eye=not expected):
+        over = {camera: timedelta(seconds=profile.exam.over) for camera, profile in self._profiles.items()}
+        soonest = min(over.values(), default=EXAM_OVER)
+        for images in overview.exams(now - CALLED_BACK, now - soonest, WITH_ORDER, one_eye=not expected):
             entries = {
                 name: entry for name in {i.entry for i in images if i.entry} if (entry := self._orders.get(name))
             }
-            one_eye |= {f"image {found.image}": f"{EYES[found.eye]} alone" for found in one_eyed(images, entries, now)}
-            missing |= _missing(too_few(images, entries, expected, now))
+            one_eye |= {
+                f"image {found.image}": f"{EYES[found.eye]} alone" for found in one_eyed(images, entries, now, over)
+            }
+            missing |= _missing(too_few(images, entries, expected, now, over))
         self._tell_all("ONE_EYE_ONLY", one_eye)
         self._tell_all("FIELDS_MISSING", missing)
 

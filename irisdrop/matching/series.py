@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 from irisdrop.matching.capture import MOMENT, Situation, capture
@@ -18,6 +19,7 @@ LONGEST: Final = timedelta(seconds=60)  # nobody seats another patient, and the 
 SHORTEST: Final = timedelta(seconds=4)  # nobody takes three pictures in less: it is a batch that was exported at once
 EXAM_OVER: Final = timedelta(minutes=10)  # since its last image; until then the other eye may still come
 CALLED_BACK: Final = timedelta(hours=8)  # later the patient has gone home
+NONE: Final[Mapping[str, timedelta]] = MappingProxyType({})
 WITH_ORDER: Final = (State.MATCHED, State.UPLOADED, State.DELIVERED)
 
 
@@ -58,10 +60,16 @@ def flickers(images: Iterable[ImageFile], zone: tzinfo) -> list[Flicker]:
     return [found for key in (*IDENTITY_KEYS, "PatientName") for found in _flickers_of(key, timed)]
 
 
-def one_eyed(images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], now: datetime) -> list[OneEye]:
-    """Exams that are over, whose patient can still be called back, and that show one eye only."""
+def one_eyed(
+    images: Iterable[ImageFile],
+    entries: Mapping[str, WorklistEntry],
+    now: datetime,
+    over: Mapping[str, timedelta] = NONE,
+) -> list[OneEye]:
+    """Exams that are over, whose patient can still be called back, and that show one eye only; `over` says of each camera
+    how long after its last image an exam is over."""
     found = []
-    for entry, exam in _over(images, entries, now):
+    for entry, exam in _over(images, entries, now, over):
         eyes = {image.eye for image in exam}
         if entry.single_eye is None and eyes in ({"R"}, {"L"}):
             found.append(OneEye(exam[-1].id, entry.id, eyes.pop() or ""))
@@ -69,7 +77,11 @@ def one_eyed(images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], 
 
 
 def too_few(
-    images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], expected: Mapping[str, int], now: datetime
+    images: Iterable[ImageFile],
+    entries: Mapping[str, WorklistEntry],
+    expected: Mapping[str, int],
+    now: datetime,
+    over: Mapping[str, timedelta] = NONE,
 ) -> list[TooFew]:
     """Exams that are over, whose patient can still be called back, with fewer pictures of an eye than `expected`
     (camera → pictures of each eye).
@@ -77,7 +89,7 @@ def too_few(
     An eye without any picture is `one_eyed`'s to tell. Where the platform finds the eye nothing can be counted.
     """
     found = []
-    for entry, exam in _over(images, entries, now):
+    for entry, exam in _over(images, entries, now, over):
         for camera, wanted in sorted(expected.items()):
             of_it = [image for image in exam if image.camera == camera]
             if any(image.eye not in ("R", "L", "B") for image in of_it):
@@ -90,14 +102,17 @@ def too_few(
 
 
 def _over(
-    images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], now: datetime
+    images: Iterable[ImageFile], entries: Mapping[str, WorklistEntry], now: datetime, over: Mapping[str, timedelta]
 ) -> Iterator[tuple[WorklistEntry, list[ImageFile]]]:
     """Each open order whose exam is over and whose patient can still be called back, with its images as they came."""
     held = sorted((i for i in images if i.entry in entries and i.state in WITH_ORDER), key=lambda i: i.entry or "")
     for identifier, group in groupby(held, key=lambda image: image.entry or ""):
         exam = sorted(group, key=lambda image: (image.arrived, image.id))
         entry = entries[identifier]
-        if entry.standing is Standing.OPEN and EXAM_OVER <= now - exam[-1].arrived <= CALLED_BACK:
+        if (
+            entry.standing is Standing.OPEN
+            and over.get(exam[-1].camera, EXAM_OVER) <= now - exam[-1].arrived <= CALLED_BACK
+        ):
             yield entry, exam
 
 

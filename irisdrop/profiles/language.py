@@ -11,11 +11,11 @@ from irisdrop.profiles.cleaning import steps_of
 from irisdrop.profiles.matching_keys import agree_of, match_of
 from irisdrop.profiles.patterns import Unusable, glob_pattern
 from irisdrop.profiles.places import Document, Location
-from irisdrop.profiles.profile import DeviceProfile, Example, Files, Rule
+from irisdrop.profiles.profile import DeviceProfile, Example, ExamRule, Files, Rule
 from irisdrop.profiles.proof import examples_of
 from irisdrop.profiles.sources import rules_of
 from irisdrop.profiles.validation import checked_further, validated
-from irisdrop.profiles.written import WrittenProfile
+from irisdrop.profiles.written import WrittenExam, WrittenProfile
 
 # What stands in for a section that is missing or faulty, so that the other sections are still checked.
 STAND_INS: Final[dict[str, Any]] = {
@@ -81,6 +81,7 @@ def assembled(found: Document, written: WrittenProfile, rules: tuple[Rule, ...])
         patience=written.patience,
         oldest=written.oldest,
         expect=written.expect,
+        exam=exam_of(found, written.exam, readable),
         context=choices_of(found, "context", written.context, readable),
         deliver=choices_of(found, "deliver", written.deliver, readable),
         examples=proven(found, written, readable, skeleton),
@@ -95,6 +96,15 @@ def files_of(written: WrittenProfile) -> Files:
 def proven(found: Document, written: WrittenProfile, readable: frozenset[str], skeleton: bool) -> tuple[Example, ...]:
     """The examples, each of a file that the profile takes."""
     return examples_of(found, written.examples, readable, files_of(written), skeleton=skeleton)
+
+
+def exam_of(found: Document, written: WrittenExam, readable: frozenset[str]) -> ExamRule:
+    """The grouping, by keys that some rule reads."""
+    for index, key in enumerate(written.by):
+        if key not in readable:
+            place = found.at(("exam", "by", index))
+            found.fault("UNREAD_KEY", place, f"no rule reads `{key}`", "a key that a rule of `read` has")
+    return ExamRule(tuple(written.by), written.pause, written.over)
 
 
 def check_files(found: Document, written: WrittenProfile) -> None:

@@ -167,6 +167,16 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class ExamRule:
+    """Which pictures of one camera are one exam: those that say the same about whose they are, and the same of `by`, with
+    no longer pause (seconds) between two of them. It is over so many seconds after its last."""
+
+    by: tuple[str, ...] = ()
+    pause: float = 1800.0
+    over: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceProfile:
     """One camera's profile. Times are in seconds; `digest` is the SHA-256 of `text` in hex."""
 
@@ -191,6 +201,7 @@ class DeviceProfile:
     patience: float
     oldest: float
     expect: int | None
+    exam: ExamRule
     context: tuple[Choice[str], ...]
     deliver: tuple[Choice[bool], ...]
     examples: tuple[Example, ...]

@@ -179,6 +179,16 @@ Clean = Annotated[
 ]
 
 
+class WrittenExam(Written):
+    """Which pictures of one camera are one exam."""
+
+    by: list[Key] = Field([], description="Keys that must be equal too, beside all that say whose a picture is.")
+    pause: Duration = Field(1800.0, description="A longer pause between two pictures begins another exam.")
+    over: Duration = Field(
+        600.0, description="So long after its last picture an exam is over, and what it lacks is told."
+    )
+
+
 class WrittenExample(Written):
     """One export and what the profile must make of it."""
 
@@ -231,6 +241,7 @@ class WrittenProfile(Written):
     expect: Annotated[int, Field(ge=1, le=64)] | None = Field(
         None, description="How many pictures (fields) of each eye an exam holds at least."
     )
+    exam: WrittenExam = Field(WrittenExam(), description="Which pictures are one exam, and when it is over.")
     context: ContextMap = Field(
         "Primary", description="What the picture is for the reader; or glob → context, or key → {glob → context}."
     )

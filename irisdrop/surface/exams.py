@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
 
+from irisdrop.profiles.profile import DeviceProfile, ExamRule
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.names import folded
 from irisdrop.vocabulary.states import State
 
-TOGETHER = timedelta(minutes=30)  # a longer pause between two images begins another exam
+DEFAULT = ExamRule()  # of a camera whose profile is not known
+NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
 SAYS_WHOSE = ("PatientID", "IssuerOfPatientID", "AccessionNumber", "AdmissionID", "PatientName", "PatientBirthDate")
 
 
@@ -65,14 +69,17 @@ def eye_of(image: ImageFile) -> str:
     return read.pop() if len(read) == 1 else "?"
 
 
-def exams_of(images: Iterable[ImageFile]) -> list[Exam]:
-    """Exams, the newest first. An image that does not say whose it is stays alone: it may be anybody's."""
+def exams_of(images: Iterable[ImageFile], profiles: Mapping[str, DeviceProfile] = NONE) -> list[Exam]:
+    """Exams by the profiles of their cameras, the newest first. An image that does not say whose it is stays alone: it may
+    be anybody's."""
     groups: dict[tuple[object, ...], list[list[ImageFile]]] = {}
     for image in sorted(images, key=lambda one: (moment_of(one), one.id)):
+        profile = profiles.get(image.camera)
+        rule = profile.exam if profile else DEFAULT
         whose = _whose(image)
-        key = (image.camera, *whose) if whose else (image.id,)
+        key = (image.camera, *whose, *_said(image, rule.by)) if whose else (image.id,)
         runs = groups.setdefault(key, [])
-        if runs and moment_of(image) - moment_of(runs[-1][-1]) <= TOGETHER:
+        if runs and moment_of(image) - moment_of(runs[-1][-1]) <= timedelta(seconds=rule.pause):
             runs[-1].append(image)
         else:
             runs.append([image])
@@ -83,6 +90,11 @@ def exams_of(images: Iterable[ImageFile]) -> list[Exam]:
 def _in_order(run: list[ImageFile]) -> list[ImageFile]:
     """As they were taken; where none says the hour they came all at once, and the camera's names count on."""
     return run if any(map(says_hour, run)) else sorted(run, key=lambda one: (one.name, one.id))
+
+
+def _said(image: ImageFile, keys: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """What it says of some keys; nothing is a value too."""
+    return tuple(tuple(sorted({r.value for r in image.readings if r.key == key})) for key in keys)
 
 
 def _whose(image: ImageFile) -> tuple[object, ...]:

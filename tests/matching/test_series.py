@@ -68,6 +68,15 @@ def test_one_eyes_pictures_only_are_told_while_the_patient_can_be_called_back() 
     assert one_eyed(exam("R", ago=600), {"E1": BOTH}, NOW) == []  # the patient has gone home
 
 
+def test_a_profile_says_when_an_exam_is_over() -> None:
+    over = {"room-1": timedelta(minutes=40)}
+    assert one_eyed(exam("R", ago=30), {"E1": BOTH}, NOW, over) == []
+    assert one_eyed(exam("R", ago=41), {"E1": BOTH}, NOW, over) == [OneEye(1, "E1", "R")]
+    assert too_few(exam("R", "L", ago=30), {"E1": BOTH}, {"room-1": 2}, NOW, over) == []
+    assert len(too_few(exam("R", "L", ago=41), {"E1": BOTH}, {"room-1": 2}, NOW, over)) == 2
+    assert one_eyed(exam("R", ago=2), {"E1": BOTH}, NOW, {"room-1": timedelta(minutes=1)}) == [OneEye(1, "E1", "R")]
+
+
 def test_both_eyes_in_two_pictures_or_one_are_an_exam() -> None:
     assert one_eyed(exam("R", "L"), {"E1": BOTH}, NOW) == []
     assert one_eyed(exam("B"), {"E1": BOTH}, NOW) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.surface.exams import exams_of, eye_of
 from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.states import State
@@ -65,3 +67,14 @@ def test_an_eye_that_two_readings_tell_differently_is_not_said() -> None:
     assert eye_of(two) == "?"
     assert eye_of(ImageFile(1, 1, State.QUARANTINED, "c", "/p", "n", None, None, NOON, True, both)) == "?"
     assert eye_of(image(1, ImageLaterality="L")) == "L"
+
+
+def test_a_profile_says_how_long_a_pause_may_be_and_what_else_must_be_equal(
+    profile: Callable[..., DeviceProfile],
+) -> None:
+    rules = {"room-2": profile(more="exam: {pause: 2h, by: [StudyInstanceUID]}\n")}
+    came = [image(1, 0, PatientID="1"), image(2, 90, PatientID="1"), image(3, 211, PatientID="1")]
+    assert [[one.id for one in exam.images] for exam in exams_of(came, rules)] == [[3], [1, 2]]
+    came = [image(number, PatientID="1", StudyInstanceUID=uid) for number, uid in ((1, "1.2"), (2, "1.3"), (3, "1.2"))]
+    assert [[one.id for one in exam.images] for exam in exams_of(came, rules)] == [[2], [1, 3]]
+    assert len(exams_of(came, {"other": rules["room-2"]})) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from irisdrop.vocabulary.states import State
 
 if TYPE_CHECKING:
     from irisdrop.outcome.quarantine import Quarantine
+    from irisdrop.profiles.profile import DeviceProfile
 
 
 NUMBERS = click.argument("numbers", type=int, nargs=-1, required=True, metavar="ID...")
@@ -38,7 +39,7 @@ def list_(config_path: Path | None, for_scripts: bool) -> None:
     from irisdrop.surface.exams import exams_of
 
     with records(config_path) as opened:
-        exams = exams_of(opened.journal.in_state(State.QUARANTINED))
+        exams = exams_of(opened.journal.in_state(State.QUARANTINED), _last_profiles(opened))
         found = [row(opened, image) | {"exam": exam.id} for exam in exams for image in exam.images]
     if for_scripts:
         as_json(found)
@@ -208,6 +209,20 @@ def _desk(opened: Records) -> Quarantine:
 
     profiles = load_profiles(opened.config)
     return open_desk(opened.config, opened.journal, opened.orders, opened.spool, opened.clock, profiles.get)
+
+
+def _last_profiles(opened: Records) -> dict[str, DeviceProfile]:
+    """The profiles that the cameras had last; those that this version can't read are left out."""
+    from irisdrop.profiles.profile import parse_profile
+    from irisdrop.vocabulary.faults import FaultyFile
+
+    found: dict[str, DeviceProfile] = {}
+    for camera in opened.config.cameras:
+        text = opened.journal.last_profile(camera.name)
+        with suppress(FaultyFile):
+            if text is not None:
+                found[camera.name] = parse_profile(text, camera.profile)
+    return found
 
 
 def _audit(opened: Records, image: ImageFile) -> None:

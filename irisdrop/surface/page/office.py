@@ -119,7 +119,7 @@ class Office:
         with self._lock:
             known, exams = self._quarantine
             if known != version:
-                exams = exams_of(self.overview.newest_in(State.QUARANTINED, MOST))
+                exams = exams_of(self.overview.newest_in(State.QUARANTINED, MOST), self.profiles())
                 self._quarantine = (version, exams)
             return exams
 

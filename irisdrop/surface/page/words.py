@@ -229,6 +229,7 @@ KEYS: Final[dict[str, str]] = {
     "DeviceSerialNumber": "Serial number",
     "StationName": "Station",
     "Modality": "Modality",
+    "ImageType": "Kind of picture",
     "SOPClassUID": "Kind of object",
     "SOPInstanceUID": "Object",
     "InstanceNumber": "Image number",

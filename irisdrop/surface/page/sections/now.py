@@ -55,7 +55,7 @@ def _camera(office: Office, name: str, counts: dict[State, int], standing: Stand
 
 def _todays(office: Office) -> list[dict[str, Any]]:
     images = office.overview.arrived_since(office.today(), TODAY_MOST)
-    return [_exam_today(office, exam) for exam in exams_of(images)[:TODAY_SHOWN]]
+    return [_exam_today(office, exam) for exam in exams_of(images, office.profiles())[:TODAY_SHOWN]]
 
 
 def _exam_today(office: Office, exam: Exam) -> dict[str, Any]:
