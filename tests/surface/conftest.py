@@ -49,6 +49,9 @@ class Site:
     platform: ReferencePlatform
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
+    free_port = staticmethod(free_port)
+    within = staticmethod(within)
+
     @property
     def config(self) -> Path:
         return self.root / "irisdrop.yaml"

@@ -23,7 +23,7 @@ def tray(config_path: Path | None, by: str) -> None:
     from irisdrop.surface.tray.line import Line
     from irisdrop.surface.tray.tray import Tray, why_no_tray
 
-    icon = Tray(Line(config.state, config.page.port, by))
+    icon = Tray(Line(config.state, config.page.port, by, lambda: _port(config_path)))
     why = why_no_tray()
     try:
         if why is not None:
@@ -35,3 +35,11 @@ def tray(config_path: Path | None, by: str) -> None:
         icon.run()
     except KeyboardInterrupt:
         icon.stop()
+
+
+def _port(config_path: Path | None) -> int | None:
+    """Where the page is now: the configuration may have named another port since the icon began."""
+    try:
+        return standing(config_path).page.port
+    except Foreseen:
+        return None

@@ -6,6 +6,7 @@ import logging
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK: Final = "127.0.0.1"
 AGAIN: Final = 20.0  # seconds until a port that was taken is tried again
+LOOK: Final = 1.0  # seconds between looks at the port that the configuration names
 CONNECTIONS: Final = 96  # at once
 
 
@@ -92,13 +94,15 @@ class LocalPage:
 
 
 class PageBeside:
-    """The page of a running agent: started when its port is free, told as a Condition while it is not."""
+    """The page of a running agent: started when its port is free, told as a Condition while it is not. It moves when the
+    configuration names another port."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="page-beside", daemon=True)
         self.page: LocalPage | None = None
+        self._serves: int | None = None  # the port that was asked for
         self.ready = threading.Event()
 
     def __enter__(self) -> Self:
@@ -115,28 +119,38 @@ class PageBeside:
         office = office_of(self._agent)
         try:
             while not self._stop.is_set():
-                self.page = self._opened(office)
-                if self.page is not None:
-                    self.page.start()
-                    self.ready.set()
-                    self._stop.wait()
-                    self.page.stop()
-                    return
-                self._stop.wait(AGAIN)
+                wanted = self._agent.config.page.port
+                if self.page is None or wanted != self._serves:
+                    self._move(office, wanted)
+                self._wait(wanted, None if self._serves == wanted else AGAIN)
         except Exception as error:  # noqa: BLE001 - told as a Condition; the agent goes on without a page
             log.error("the page failed: %s", place(error))
             self._agent.conditions.raise_("STAGE_FAILED", "page", type(error).__name__)
         finally:
+            if self.page is not None:
+                self.page.stop()
             office.close()
 
-    def _opened(self, office: Office) -> LocalPage | None:
+    def _move(self, office: Office, port: int) -> None:
+        """Serve at a port, and no more at the one before; where it is taken, that one stays."""
         try:
-            page = LocalPage(office, self._agent.config.page.port)
+            page = LocalPage(office, port)
         except OSError:
-            self._agent.conditions.raise_("PAGE_PORT_TAKEN", "page", f"port {self._agent.config.page.port}")
-            return None
+            self._agent.conditions.raise_("PAGE_PORT_TAKEN", "page", f"port {port}")
+            return
         self._agent.conditions.clear("PAGE_PORT_TAKEN", "page")
-        return page
+        before, self.page, self._serves = self.page, page, port
+        page.start()
+        self.ready.set()
+        if before is not None:
+            before.stop()
+
+    def _wait(self, port: int, seconds: float | None) -> None:
+        """Until the end, until the configuration names another port, or for so long."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self._stop.wait(LOOK) and self._agent.config.page.port == port:
+            if until is not None and time.monotonic() >= until:
+                return
 
 
 def office_of(agent: Agent) -> Office:

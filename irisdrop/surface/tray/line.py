@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from irisdrop.surface.tray.look import DOWN, Look, look
 class Line:
     """Asks the page how all is; every failure is a look too."""
 
-    def __init__(self, state: Path, port: int, person: str) -> None:
+    def __init__(self, state: Path, port: int, person: str, moved: Callable[[], int | None] = lambda: None) -> None:
         self._state = state
         self._port = port
+        self._moved = moved  # the port that the configuration names now
         self._person = person
         self._token: str | None = None
         self._lock = threading.Lock()
@@ -31,6 +33,7 @@ class Line:
         except PermissionError:
             return Look("down", say("tray_shut"))
         except OSError:
+            self._port = self._moved() or self._port
             return DOWN
         return look(told) if told else DOWN
 

@@ -6,13 +6,25 @@ import http.client
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from irisdrop.profiles.config import load_config
+from irisdrop.record.conditions import Conditions
+from irisdrop.record.journal import Journal
+from irisdrop.record.spool import Spool
+from irisdrop.recovery import JOURNAL
+from irisdrop.surface.page.server import PageBeside
+from irisdrop.surface.tray.line import Line
+from irisdrop.vocabulary.clock import SystemClock
 
 
 def ask(link: str, port: int, **headers: str) -> http.client.HTTPResponse:
@@ -54,16 +66,53 @@ def test_an_agent_whose_port_is_taken_works_on_and_says_so(site: Any) -> None:
         agent = site.start("run")
         site.order("4711")
 
-        def told() -> bool:
-            return "PAGE_PORT_TAKEN" in {one["code"] for one in site.status()["conditions"]}
-
-        until = time.monotonic() + 40
-        while not told():
-            assert time.monotonic() < until
+        until = time.monotonic() + 80
+        site.within(40, lambda: "PAGE_PORT_TAKEN" in {one["code"] for one in site.status()["conditions"]})
         site.export("20260302_4711_R_001.JPG")
         while site.status()["counts"]["quarantined"] + site.status()["counts"]["delivered"] == 0:
-            assert time.monotonic() < until + 40
+            assert time.monotonic() < until
         assert agent.poll() is None
+
+
+def test_the_page_moves_to_another_port_while_the_agent_runs_and_the_tray_follows(site: Any) -> None:
+    agent = site.agent()
+    before, after = site.port, site.free_port()
+    line = Line(site.root / "state", before, "anna", lambda: after)
+    assert line.look().face == "well"
+    site.config.write_text(site.config.read_text("utf-8").replace(f"port: {before}", f"port: {after}"), "utf-8")
+    site.port = after
+    site.within(60, site.serves)
+    with pytest.raises(OSError):
+        ask("http://127.0.0.1/health", before)
+    site.within(60, lambda: line.look().face == "well")
+    assert agent.poll() is None and site.run("page", "--print").returncode == 0
+
+
+def test_a_page_whose_new_port_is_taken_stays_where_it_is_and_moves_when_it_can(site: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("irisdrop.surface.page.server.AGAIN", 0.2)
+    config, clock = load_config(site.config), SystemClock()
+    journal = Journal.open(config.state / JOURNAL, clock)
+    agent: Any = SimpleNamespace(  # what the page needs of one
+        config=config,
+        clock=clock,
+        conditions=Conditions(journal.database, clock),
+        spool=Spool(config.state / "spool"),
+        profiles={},
+        sync_asked=threading.Event(),
+    )
+    codes = lambda: {one.code for one in agent.conditions.active()}  # noqa: E731
+    with PageBeside(agent) as beside, socket.socket() as squatter:
+        assert beside.ready.wait(30)
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        agent.config = replace(config, page=replace(config.page, port=port))
+        site.within(30, lambda: "PAGE_PORT_TAKEN" in codes())
+        assert beside.page is not None and beside.page.port == config.page.port
+        assert site.serves()
+        squatter.close()
+        site.within(30, lambda: beside.page.port == port and "PAGE_PORT_TAKEN" not in codes())
+    journal.close()
 
 
 def test_a_page_that_is_shot_at_leaves_the_agent_unharmed(site: Any) -> None:
