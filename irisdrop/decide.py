@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
-from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify
+from irisdrop.identity.identify import Identified, Refusal
 from irisdrop.identity.sandbox import Parsers, ParsersClosed
 from irisdrop.matching.capture import Situation
 from irisdrop.matching.match import match
@@ -20,17 +20,19 @@ from irisdrop.outcome.deliver import unmatch
 from irisdrop.platforms import Platform
 from irisdrop.profiles.config import Config
 from irisdrop.profiles.profile import DeviceProfile
-from irisdrop.reading import Readers
+from irisdrop.reading import Reader, Readers
 from irisdrop.record.attempts import Attempts
 from irisdrop.record.conditions import Conditions
+from irisdrop.record.course import Course
 from irisdrop.record.images import plain_decision
 from irisdrop.record.journal import AGENT, Journal, StaleImage
 from irisdrop.record.spool import Spool
+from irisdrop.recovered import Recovered, agrees
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched, Unmatched
 from irisdrop.vocabulary.deliveries import Postponed, Receipt
 from irisdrop.vocabulary.faults import place
-from irisdrop.vocabulary.images import ImageFile, split_name
+from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import Standing
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
@@ -41,7 +43,7 @@ Read = tuple[DeviceProfile | None, Identified | Refusal, Receipt | None]
 
 LONGEST_LOOK = 0.25  # seconds to wait for one that is being read before others are looked at
 DECIDED = "decided.change"  # meta key: the worklist's change up to which everything was decided
-RECOVERY = "recovery"  # subject of what keeps recovered images from being asked about
+TOGETHER = 16  # images that are decided in one commit
 TICK = 5.0  # seconds between looks at who has run out of patience
 
 
@@ -63,19 +65,17 @@ class Decider:
     ) -> None:
         self._config = config
         self._journal = journal
-        self._spool = spool
         self._worklist = worklist
-        self._platform = platform
         self._conditions = conditions
         self._clock = clock
-        self._parsers = parsers
         self._profiles = profiles
         self._on_matched = on_matched
         self._attempts = Attempts(journal, clock)
+        self._reader = Reader(spool, parsers)
+        self._recovered = Recovered(journal, self._attempts, platform, conditions, clock)
         self._kept: set[str] = set()
         self._failed: set[int] = set()
         self._readers: Readers[Read | None] = Readers(self._read, lambda: self.woken.set())
-        self._ask_after = 0.0  # monotonic
         self.woken = threading.Event()
         self.resynced = threading.Event()
 
@@ -133,60 +133,72 @@ class Decider:
             moved |= self._decide_read(read)
 
     def _decide_read(self, read: list[tuple[ImageFile, Future[Read | None]]]) -> bool:
-        moved = False
+        known: list[tuple[ImageFile, Read]] = []
         for image, future in read:
-            try:
+            with self._told(image):
                 outcome = future.result()
-                if outcome is None or self._journal.earlier_unread(image):
-                    continue
-                with self._journal.transaction():
-                    self._identified(image, *outcome)
-                if image.id in self._failed:
-                    self._failed.discard(image.id)
-                    self._conditions.clear("STAGE_FAILED", f"image {image.id}")
-                moved = True
-            except StaleImage as stale:
-                log.info("%s", stale)
-            except ParsersClosed:
-                raise
-            except Exception as error:  # noqa: BLE001 - told as a Condition; it stays SETTLED, the others go on
-                log.error("deciding image %s failed: %s", image.id, place(error))
-                self._failed.add(image.id)
-                self._conditions.note_failure(f"image {image.id}", error)
+                if outcome is not None:
+                    known.append((image, outcome))
+        moved = False
+        for begin in range(0, len(known), TOGETHER):
+            moved |= self._decide_together(known[begin : begin + TOGETHER])
         if moved:
             self._on_matched()
         return moved
 
+    def _decide_together(self, known: list[tuple[ImageFile, Read]]) -> bool:
+        """Several images in one commit; where that fails, each in its own."""
+        moved = False
+        try:
+            with self._journal.transaction():
+                for image, outcome in known:
+                    moved |= self._identified(image, *outcome)
+        except Exception:  # noqa: BLE001 - it fails again, and is told of the image to which it belongs
+            moved = False
+            for image, outcome in known:
+                moved |= self._decide_alone(image, outcome)
+        else:
+            self._well([image for image, _ in known])
+        return moved
+
+    def _decide_alone(self, image: ImageFile, outcome: Read) -> bool:
+        moved = False
+        with self._told(image):
+            with self._journal.transaction():
+                moved = self._identified(image, *outcome)
+            self._well([image])
+        return moved
+
+    def _well(self, images: list[ImageFile]) -> None:
+        for number in self._failed.intersection(image.id for image in images):
+            self._failed.discard(number)
+            self._conditions.clear("STAGE_FAILED", f"image {number}")
+
+    @contextmanager
+    def _told(self, image: ImageFile) -> Iterator[None]:
+        """What fails about one image is told as its Condition: it stays SETTLED, and the others go on."""
+        try:
+            yield
+        except StaleImage as stale:
+            log.info("%s", stale)
+        except ParsersClosed:
+            raise
+        except Exception as error:  # noqa: BLE001
+            log.error("deciding image %s failed: %s", image.id, place(error))
+            self._failed.add(image.id)
+            self._conditions.note_failure(f"image {image.id}", error)
+
     def _read(self, image: ImageFile) -> Read | None:
         """What an image says and, where it was recovered, what the platform has of it; None where that can't be known
         now."""
-        receipt = self._ask_platform(image) if image.ask_first else None
+        receipt = self._recovered.ask(image) if image.ask_first else None
         if isinstance(receipt, Postponed):
             return None
         profile = self._profiles(image.camera)
-        said = self._said(image, profile)
-        return None if said is None else (profile, said, receipt)
-
-    def _said(self, image: ImageFile, profile: DeviceProfile | None) -> Identified | Refusal | None:
         if profile is None:
-            return Refusal(Code.PROFILE_FAULT, "its camera is no longer configured")
-        assert image.digest is not None
-        file = self._spool.file(image.digest)
-        try:
-            return identify(profile, Export(file, image.name, self._sidecars(image, profile)), self._parsers)
-        except OSError as error:
-            if not isinstance(error, FileNotFoundError) and error.errno != errno.EIO:
-                raise  # too many open files, no permission: no fault of the image's
-            if self._spool.mend(image.digest):
-                return None  # read again in the next turn
-            return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
-
-    def _sidecars(self, image: ImageFile, profile: DeviceProfile) -> tuple[Sidecar, ...]:
-        """The companion files that were spooled with an image."""
-        assert image.digest is not None
-        names = profile.companions_of(split_name(image.name)[1])
-        kept = ((self._spool.companion(image.digest, image.path, name), name) for name in names)
-        return tuple(Sidecar(file, name) for file, name in kept if file.is_file())
+            return profile, Refusal(Code.PROFILE_FAULT, "its camera is no longer configured"), receipt
+        said = self._reader.said(image, profile)
+        return None if said is None else (profile, said, receipt)
 
     def _identified(
         self,
@@ -194,29 +206,37 @@ class Decider:
         profile: DeviceProfile | None,
         said: Identified | Refusal,
         receipt: Receipt | None,
-    ) -> None:
+    ) -> bool:
+        """Move an image by what was read of it; False where it has to wait."""
         now = self._profiles(image.camera)
         if (now and now.digest) != (profile and profile.digest):
             self.woken.set()  # the profile was edited while this was read by the old one: read it again
-            return
+            return False
+        twins = self._journal.twins(image)
+        if any(twin.id < image.id and twin.state is State.SETTLED for twin in twins):
+            return False  # the earlier one of the same bytes goes first
         if isinstance(said, Refusal) or profile is None:
             if receipt is not None:
-                self._already_there(self._journal.identify(image, (), "", "it could not be read"), receipt)
+                self._recovered.deliver(self._journal.identify(image, (), "", "it could not be read"), receipt)
             elif isinstance(said, Refusal):
                 self._journal.refuse(image, said.code, said.detail)
-            return
+            return True
+        self._keep(profile)
+        course = Course(image).step(
+            Event.IDENTIFY, AGENT, f"read by {profile.name}", readings=said.readings, profile=profile.digest
+        )
+        read = course.image
+        if receipt is not None and twin_of(read, read.readings, twins) is None and agrees(read, receipt):
+            self._recovered.deliver(course, receipt)
+        else:
+            self._decide(course, profile, twins)
+        return True
+
+    def _keep(self, profile: DeviceProfile) -> None:
         if profile.digest not in self._kept:
             self._journal.keep_profile(profile.digest, profile.name, profile.text)
             # Only once it is stored: a commit that is rolled back stores nothing.
             self._journal.database.afterwards(partial(self._kept.add, profile.digest))
-        image = self._journal.identify(image, said.readings, profile.digest, f"read by {profile.name}")
-        if receipt is not None and self._no_twin(image) and self._receipt_agrees(image, receipt):
-            self._already_there(image, receipt)
-        else:
-            self._decide(image, profile)
-
-    def _no_twin(self, image: ImageFile) -> bool:
-        return twin_of(image, image.readings, self._journal.with_digest(image.digest or "")) is None
 
     # ------------------------------------------------------------------ decision
 
@@ -226,24 +246,23 @@ class Decider:
             return False
         with self._journal.transaction():
             try:
-                return self._decide(image, profile) is not image
+                return self._decide(Course(image), profile, self._journal.twins(image)) is not image
             except StaleImage as stale:
                 log.info("%s", stale)
                 return False
 
-    def _decide(self, image: ImageFile, profile: DeviceProfile) -> ImageFile:
-        twin = twin_of(image, image.readings, self._journal.with_digest(image.digest or ""))
+    def _decide(self, course: Course, profile: DeviceProfile, twins: list[ImageFile]) -> ImageFile:
+        image = course.image
+        twin = twin_of(image, image.readings, twins)
         if twin is not None:
-            return self._twin(image, *twin)
+            return self._twin(course, *twin)
         decision = self.decision(image, profile)
         if isinstance(decision, Matched):
-            log.info("image %s %.8s matched", image.id, image.digest)
-            return self._journal.decide(image, decision, event=Event.MATCH, why=_words(decision))
+            return self._journal.decide(course, decision, event=Event.MATCH, why=_words(decision))
         until = image.fresh_at + profile.patience
         if decision.waits and (not self._worklist.usable() or self._worklist.orders.fresh_seconds() < until):
-            return self._wait(image, decision, until)
-        log.info("image %s %.8s quarantined: %s", image.id, image.digest, decision.reason)
-        return self._journal.decide(image, decision, event=Event.REFUSE, why=_words(decision))
+            return self._wait(course, decision, until)
+        return self._journal.decide(course, decision, event=Event.REFUSE, why=_words(decision))
 
     def decision(self, image: ImageFile, profile: DeviceProfile) -> Decision:
         """What is decided about an image now, pure but for the look at the worklist; a stale one has no entries."""
@@ -258,19 +277,20 @@ class Decider:
         clock = next((c.clock for c in self._config.cameras if c.name == image.camera), timedelta(0))
         return Situation(self._config.site.zone, image.arrived, image.live, clock, self._config.site.id, image.name)
 
-    def _wait(self, image: ImageFile, decision: Unmatched, until: float) -> ImageFile:
-        plain = plain_decision(decision)
-        if self._journal.decision(image.id) == plain and self._journal.waits(image.id):
+    def _wait(self, course: Course, decision: Unmatched, until: float) -> ImageFile:
+        plain, image = plain_decision(decision), course.begun
+        if not course.steps and self._journal.decision(image.id) == plain and self._journal.waits(image.id):
             return image
-        return self._journal.note(image, decision=plain, patience_until=until)
+        return self._journal.note(course, decision=plain, patience_until=until)
 
-    def _twin(self, image: ImageFile, twin: ImageFile, same: bool) -> ImageFile:
+    def _twin(self, course: Course, twin: ImageFile, same: bool) -> ImageFile:
         if same:
             why = f"the same picture of the same patient and eye as image {twin.id}"
-            return self._journal.move(image, Event.RECOGNISE, AGENT, why, patience_until=None)
-        self._conditions.raise_("TWIN_CONFLICT", f"image {twin.id}", f"image {image.id} has the same bytes")
+            return self._journal.move(course, Event.RECOGNISE, AGENT, why, patience_until=None)
+        number = course.begun.id
+        self._conditions.raise_("TWIN_CONFLICT", f"image {twin.id}", f"image {number} has the same bytes")
         detail = f"image {twin.id} has the same bytes and says something else"
-        return self._journal.refuse(image, Code.CONFLICTING_KEYS, detail, patience_until=None)
+        return self._journal.refuse(course, Code.CONFLICTING_KEYS, detail, patience_until=None)
 
     # ------------------------------------------------------------------ after a sync
 
@@ -318,11 +338,9 @@ class Decider:
                     continue
                 with self._journal.transaction():
                     try:
-                        self._identified(image, *outcome)
+                        moved |= self._identified(image, *outcome)
                     except StaleImage as stale:
                         log.info("%s", stale)
-                        continue
-                moved = True
         return moved
 
     def _late_order(self, image: ImageFile) -> bool:
@@ -369,46 +387,6 @@ class Decider:
                 return True
         unmatch(self._journal, image, "its order was changed and no longer fits")
         return True
-
-    # ------------------------------------------------------------------ recovered images
-
-    def _ask_platform(self, image: ImageFile) -> Receipt | Postponed | None:
-        """What the platform has of recovered bytes; while it can't say, it is asked once in a while only."""
-        now = self._clock.monotonic()
-        if self._ask_after > now:
-            return Postponed("asked a moment ago")
-        assert image.digest is not None
-        found = self._platform.find(image.digest)
-        if isinstance(found, Postponed):
-            self._ask_after = now + TICK
-            self._conditions.raise_(found.condition or "PLATFORM_UNREACHABLE", RECOVERY, found.detail)
-            return found
-        for code in ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE"):
-            self._conditions.clear(code, RECOVERY)
-        return found
-
-    def _receipt_agrees(self, image: ImageFile, receipt: Receipt) -> bool:
-        """Whether an image says nothing against a receipt: another export of the same bytes may have earned it."""
-        theirs = {
-            "PatientID": receipt.patient_id,
-            "AccessionNumber": receipt.accession_number,
-            "ImageLaterality": receipt.eye,
-        }
-        return not any(
-            theirs.get(reading.key) and reading.value not in (theirs[reading.key], "U") for reading in image.readings
-        )
-
-    def _already_there(self, image: ImageFile, receipt: Receipt) -> None:
-        """The platform holds these bytes from before the journal was lost."""
-        image = self._journal.move(
-            image,
-            Event.MATCH,
-            AGENT,
-            "by the receipt that the platform has for these bytes",
-            entry=receipt.entry,
-            eye=receipt.eye,
-        )
-        self._attempts.confirm(image, receipt, f"receipt {receipt.id}, found after the journal was rebuilt")
 
 
 def _words(decision: Decision) -> str:

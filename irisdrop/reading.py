@@ -1,18 +1,52 @@
-"""Reads settled images on a few threads, so that one that hangs its parser delays no other."""
+"""What settled images say: read on a few threads, so that one that hangs its parser delays no other."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final, Generic, TypeVar
 
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify
+from irisdrop.identity.sandbox import Parsers
+from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.spool import Spool
+from irisdrop.vocabulary.images import ImageFile, split_name
+from irisdrop.vocabulary.reasons import Code
 
 Said = TypeVar("Said")
 
 THREADS: Final = 4  # a hanging file holds one for five seconds
 AT_ONCE: Final = 64
 TOGETHER: Final = 0.02  # seconds in which what is read is gathered for one commit
+
+
+class Reader:
+    """Reads one image from the spool."""
+
+    def __init__(self, spool: Spool, parsers: Parsers) -> None:
+        self._spool = spool
+        self._parsers = parsers
+
+    def said(self, image: ImageFile, profile: DeviceProfile) -> Identified | Refusal | None:
+        """What an image says by a profile; None where its bytes were damaged and are mended: read it again."""
+        assert image.digest is not None
+        file = self._spool.file(image.digest)
+        try:
+            return identify(profile, Export(file, image.name, self._sidecars(image, profile)), self._parsers)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError) and error.errno != errno.EIO:
+                raise  # too many open files, no permission: no fault of the image's
+            if self._spool.mend(image.digest):
+                return None
+            return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
+
+    def _sidecars(self, image: ImageFile, profile: DeviceProfile) -> tuple[Sidecar, ...]:
+        """The companion files that were spooled with an image."""
+        assert image.digest is not None
+        names = profile.companions_of(split_name(image.name)[1])
+        kept = ((self._spool.companion(image.digest, image.path, name), name) for name in names)
+        return tuple(Sidecar(file, name) for file, name in kept if file.is_file())
 
 
 class Readers(Generic[Said]):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from irisdrop import decide as module
+from irisdrop import reading
 from irisdrop.decide import Decider
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.worklist import Worklist
@@ -360,21 +361,21 @@ def test_bytes_that_are_gone_with_their_source_are_unreadable(room: Room) -> Non
 def test_a_failure_of_ours_is_a_condition_and_no_answer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     room.sync(room.records.entry())
     sound, poison = room.settled("000815_R.jpg", 1), room.settled("000815_L.jpg", 2)
-    real = module.identify
+    real = reading.identify
 
     def breaks(profile: Any, export: Any, parsers: Any) -> Any:
         if export.name == "000815_L.jpg":
             raise PermissionError
         return real(profile, export, parsers)
 
-    monkeypatch.setattr(module, "identify", breaks)
+    monkeypatch.setattr(reading, "identify", breaks)
     room.decider.turn()
     for _ in range(20):
         room.decider.turn()
     assert room.now(sound).state is State.MATCHED
     assert room.now(poison).state is State.SETTLED
     assert room.codes() == {"STAGE_FAILED"}
-    monkeypatch.setattr(module, "identify", real)
+    monkeypatch.setattr(reading, "identify", real)
     room.decider.finish()
     assert room.now(poison).state is State.MATCHED
     assert room.codes() == set()

@@ -68,7 +68,7 @@ class Takers:
     """Jobs in the order of their rank, lowest first; large files have a thread of their own, so that none of them
     delays a small one, and so have archives, whose size says nothing about how long they take."""
 
-    def __init__(self, name: str, quick: int = 2) -> None:
+    def __init__(self, name: str, quick: int = 4) -> None:
         self._quick = _Lane(f"take {name}", quick)
         self._large = _Lane(f"take large {name}", 1)
         self._archives = _Lane(f"take archives {name}", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from irisdrop.identity.contents import Contents, Element, Note, Tag, Wanted
 from irisdrop.identity.parsing import system
 
 LONGEST_ANSWER: Final = 8 << 20
+NEVER: Final = math.inf
 
 Failure = Literal["hung", "crashed", "memory"]
 
@@ -51,21 +53,19 @@ class Child:
         )
         self._ready = False
         self._expired = False
+        self.until = 0.0  # monotonic; when its answer must have come
         self.idle_since = 0.0
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The child's answer; raises ParserFailed, after which the child is of no more use."""
-        timer = threading.Timer(seconds, self._expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            return self._converse(json.dumps(request).encode() + b"\n")
-        finally:
-            timer.cancel()
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The child's answer; raises ParserFailed, after which the child is of no more use.
+
+        Whoever holds the child ends it by `expire` where no answer comes in time.
+        """
+        return self._converse(json.dumps(request).encode() + b"\n")
 
     def _converse(self, line: bytes) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -85,7 +85,8 @@ class Child:
             raise ParserFailed("memory")
         return found
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Kill the process: whoever waits for its answer learns that it hung."""
         self._expired = True
         self._process.kill()
 
@@ -133,7 +134,8 @@ class Parsers:
         self._lock = threading.Lock()
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
-        self._timer: threading.Timer | None = None
+        self._changed = threading.Condition(self._lock)
+        self._next_look = NEVER  # monotonic; when the children are looked at, NEVER where nobody looks
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -177,7 +179,7 @@ class Parsers:
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         child = self._take()
         try:
-            answer = child.ask(request, self._seconds)
+            answer = child.ask(request)
         except BaseException as error:
             self._drop(child)
             if self._closed:
@@ -193,7 +195,9 @@ class Parsers:
             child = self._idle.pop() if self._idle else None
         child = child or Child(self._memory)
         with self._lock:
+            child.until = time.monotonic() + self._seconds
             self._busy.add(child)
+            self._look_before(child.until)
         return child
 
     def _drop(self, child: Child) -> None:
@@ -208,26 +212,38 @@ class Parsers:
                 self._busy.discard(child)
                 child.idle_since = time.monotonic()
                 self._idle.append(child)
-                self._arm(self._retire)
+                self._look_before(child.idle_since + self._retire)
         if not keep:
             self._drop(child)
 
-    def _arm(self, seconds: float) -> None:
-        if self._timer is None:
-            self._timer = threading.Timer(seconds, self._retire_idle)
-            self._timer.daemon = True
-            self._timer.start()
+    def _look_before(self, until: float) -> None:
+        """See to it that somebody looks at the children at a time; one thread does for all files that are read."""
+        if self._next_look == NEVER:
+            threading.Thread(target=self._keep_watch, name="parsers", daemon=True).start()
+        elif self._next_look > until:
+            self._changed.notify()
+        self._next_look = min(self._next_look, until)
 
-    def _retire_idle(self) -> None:
-        oldest = time.monotonic() - self._retire
-        with self._lock:
-            self._timer = None
-            gone = [child for child in self._idle if child.idle_since <= oldest]
-            self._idle = [child for child in self._idle if child.idle_since > oldest]
-            if self._idle and not self._closed:
-                self._arm(max(0.01, min(child.idle_since for child in self._idle) - oldest))
-        for child in gone:
-            child.end()
+    def _keep_watch(self) -> None:
+        """End the children that take too long, and those that had no work for long."""
+        gone: list[Child] = []
+        while True:
+            for child in gone:
+                child.end()
+            with self._changed:
+                now = time.monotonic()
+                for child in self._busy:
+                    if child.until <= now:
+                        child.until = NEVER
+                        child.expire()
+                gone = [child for child in self._idle if child.idle_since + self._retire <= now]
+                self._idle = [child for child in self._idle if child not in gone]
+                looks = [child.until for child in self._busy]
+                self._next_look = min(looks + [child.idle_since + self._retire for child in self._idle], default=NEVER)
+                if self._next_look == NEVER and not gone:
+                    return
+                if not gone:
+                    self._changed.wait(self._next_look - now)
 
     def pids(self) -> tuple[int, ...]:
         """The processes that are alive for us now."""
@@ -240,12 +256,11 @@ class Parsers:
             self._closed = True
             idle, self._idle = self._idle, []
             busy = tuple(self._busy)
-            if self._timer is not None:
-                self._timer.cancel()
+            self._changed.notify()
         for child in idle:
             child.end()
         for child in busy:
-            child._expire()
+            child.expire()
 
 
 def _contents(file: Path, answer: dict[str, Any]) -> Contents:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import random
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 
 PLATFORM = "platform"
 LONGEST_IDLE = 5.0  # seconds
+HAND = 16  # images that are begun in one commit, at most
+HAND_SECONDS = 0.1  # in which they will have been sent: a newer image waits no longer for its turn
+HAND_BYTES = 32 << 20
 SET_BACK = 60.0  # seconds by which the wall clock must have gone back to be noticed
 OUTAGE = ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE")
 
@@ -88,6 +92,8 @@ class Courier:
         self._profiles = profiles
         self._gate = Gate()
         self._busy: set[int] = set()
+        self._hand: deque[tuple[ImageFile, Attempt]] = deque()  # begun, and none of their bytes sent
+        self._pace = HAND_SECONDS  # seconds that an image took lately
         self._choice = threading.Lock()
         self._seen = (clock.now(), clock.monotonic())
         self.woken = threading.Event()
@@ -104,15 +110,22 @@ class Courier:
             thread.start()
         for thread in threads:
             thread.join()
+        with self._choice:
+            self._put_back()
 
-    def deliver_next(self) -> bool:
-        """Take the newest due image to its end or to its next try; False where none is due."""
-        taken = self._take()
+    def deliver_next(self, begin: int = 1) -> bool:
+        """Take the newest due image to its end or to its next try; False where none is due.
+
+        Attempts for up to `begin` images are opened in one commit, where none is open already.
+        """
+        taken = self._take(begin)
         if taken is None:
             return False
         image, attempt = taken
+        begun = self._clock.monotonic()
         try:
             answer = self._send(image, attempt)
+            self._pace = max(self._clock.monotonic() - begun, 0.8 * self._pace)
             # Its source may lie on a slow share: mended before the transaction that everybody else would wait for.
             mended = isinstance(answer, Damaged) and self._spool.mend(image.digest or "")
             self._conclude(image, attempt, answer, mended)
@@ -152,7 +165,7 @@ class Courier:
     def _work(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                if self.deliver_next():
+                if self.deliver_next(self._at_once()):
                     continue
             except Exception as error:  # noqa: BLE001
                 # One image must not end the thread that the others need; its attempt stays open and is asked about.
@@ -177,31 +190,48 @@ class Courier:
         if back > SET_BACK:
             self.attempts.clear_waits(undo_until=wall + timedelta(seconds=SET_BACK))
 
-    def _take(self) -> tuple[ImageFile, Attempt] | None:
+    def _at_once(self) -> int:
+        """How many images will be sent in the next moment: the more, the fewer commits."""
+        return max(1, min(HAND, int(self._workers * HAND_SECONDS / max(self._pace, 0.001))))
+
+    def _take(self, begin: int) -> tuple[ImageFile, Attempt] | None:
         with self._choice:
             self._mind_the_clock()
-            if self._gate.closed_until > self._clock.monotonic() or self._journal.meta(PAUSED):
-                return None
+            if self._gate.failures:
+                self._put_back()
             # While the platform is away one image knocks; the others wait for its answer.
-            if self._gate.failures and self._busy:
+            if self._gate.closed_until > self._clock.monotonic() or (self._gate.failures and self._busy):
                 return None
-            for image in self.attempts.due(1, frozenset(self._busy)):
-                # Nobody holds it, so an attempt without outcome is one that a failure of ours cut off.
-                left = self.attempts.open_attempt(image.id)
-                if left is not None:
-                    # It may fail again, so it waits as after any other failure and the others go first.
-                    next_try = self._after(delay(image.tries, self._rng))
-                    self._cut_off(left, tries=image.tries + 1, next_try=next_try)
-                    continue
-                try:
-                    attempt = self.attempts.begin(image)
-                except StaleImage as stale:
-                    log.info("image %s not sent: %s", image.id, stale)
-                    self._stand_back(image)
-                    continue
-                self._busy.add(image.id)
-                return self._journal.get(image.id), attempt
-        return None
+            if not self._hand and not self._journal.meta(PAUSED):
+                self._begin(1 if self._gate.failures else begin)
+            return self._hand.popleft() if self._hand else None
+
+    def _begin(self, count: int) -> None:
+        """Open attempts for the newest due images, in one commit."""
+        busy = frozenset(self._busy)
+        begun, held = self._journal.share(lambda: self.attempts.begin_due(count, busy, HAND_BYTES))
+        self._hand.extend(begun)
+        self._busy.update(image.id for image, _ in begun)
+        for image in held:
+            left = self.attempts.open_attempt(image.id)
+            if left is None:
+                log.info("image %s not sent: its order was withdrawn or changed", image.id)
+                self._stand_back(image)
+                continue
+            # Nobody holds it, so an attempt without outcome is one that a failure of ours cut off. It may fail again,
+            # so it waits as after any other failure and the others go first.
+            next_try = self._after(delay(image.tries, self._rng))
+            self._cut_off(left, tries=image.tries + 1, next_try=next_try)
+
+    def _put_back(self) -> None:
+        """What was begun and not sent is due as before; none of its bytes left."""
+        if not self._hand:
+            return
+        with self._journal.transaction():
+            for image, attempt in self._hand:
+                self.attempts.end(attempt, "put back before its first byte", image=image)
+        self._busy.difference_update(image.id for image, _ in self._hand)
+        self._hand.clear()
 
     def _stand_back(self, image: ImageFile) -> None:
         """Let whoever decides look at an image whose order or version changed, before it is tried again."""
@@ -251,28 +281,32 @@ class Courier:
         return {"modality": profile.modality, "context": profile.context_of(split_name(image.name)[1], image.readings)}
 
     def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
-        outcome = type(answer).__name__.lower()
-        # The answer's detail may quote the platform, so it is for the history, not for the log.
-        log.info("image %s %.8s: %s", image.id, image.digest, outcome)
-        with self._journal.transaction():
-            match answer:
-                case Confirmed(receipt):
-                    self.attempts.confirm(image, receipt, f"receipt {receipt.id}")
-                    self.attempts.end(attempt, "delivered")
-                case Uploaded():
-                    self.attempts.upload(image, attempt, answer)
-                case Refused(code, detail, found):
-                    self._refuse(image, attempt, code, detail, found)
-                case Withdrawn(detail):
-                    self._withdraw(image, attempt, detail)
-                case Postponed():
-                    self._postpone(image, attempt, answer)
-                case Damaged(detail):
-                    self._damaged(image, attempt, detail, mended)
+        if not isinstance(answer, Confirmed):
+            # Its detail may quote the platform, so it is for the history, not for the log.
+            log.info("image %s %.8s: %s", image.id, image.digest, type(answer).__name__.lower())
+        self._journal.share(lambda: self._write(image, attempt, answer, mended))
+        if isinstance(answer, Postponed):
+            self._away(answer)
         if isinstance(answer, Confirmed | Uploaded | Refused | Withdrawn):
             self._reached()
         if isinstance(answer, Withdrawn | Damaged):
             self._on_unmatched()
+
+    def _write(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
+        match answer:
+            case Confirmed(receipt):
+                self.attempts.confirm(image, receipt, f"receipt {receipt.id}")
+                self.attempts.end(attempt, "delivered", image=image)
+            case Uploaded():
+                self.attempts.upload(image, attempt, answer)
+            case Refused(code, detail, found):
+                self._refuse(image, attempt, code, detail, found)
+            case Withdrawn(detail):
+                self._withdraw(image, attempt, detail)
+            case Postponed():
+                self._postpone(image, attempt, answer)
+            case Damaged(detail):
+                self._damaged(image, attempt, detail, mended)
 
     def _refuse(self, image: ImageFile, attempt: Attempt, code: Code, detail: str, receipt: Receipt | None) -> None:
         self.attempts.end(attempt, str(code))
@@ -291,6 +325,9 @@ class Courier:
         next_try = self._clock.now() + timedelta(seconds=seconds)
         self.attempts.end(attempt, answer.detail, next_try)
         self._journal.note(image, next_try=stamp(next_try), tries=image.tries + 1, ask_first=1)
+
+    def _away(self, answer: Postponed) -> None:
+        """The platform did not take an image: after a few of them in a row none knocks for a while."""
         with self._gate.lock:
             self._gate.failures += 1
             if self._gate.failures >= self._workers or answer.halts:

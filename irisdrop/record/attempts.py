@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from irisdrop.record.audit import MINOR, SERIOUS, SUCCESS, Kind
+from irisdrop.record.course import Course
 from irisdrop.record.database import Database
 from irisdrop.record.images import image as as_image
 from irisdrop.record.journal import AGENT, Journal, StaleImage
@@ -58,16 +60,44 @@ class Attempts:
                 raise StaleImage(f"image {image.id} is being sent already")
             if self._journal.order_unsure(image.id):
                 raise StaleImage(f"the order of image {image.id} was withdrawn or changed")
-            (row,) = self._db.rows(
-                "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?) RETURNING *",
-                (image.id, now.entry, now.eye, stamp(self._clock.now())),
-            )
-            self._journal.audit.write(
-                Kind.BEGIN, "E", AGENT, image=image.id, digest=image.digest, entry=now.entry, detail="deliver"
-            )
-            return _attempt(row)
+            return self._open(now)
 
-    def end(self, attempt: Attempt, outcome: str, next_try: datetime | None = None) -> None:
+    def begin_due(
+        self, limit: int, busy: frozenset[int], size: int
+    ) -> tuple[list[tuple[ImageFile, Attempt]], list[ImageFile]]:
+        """Open an attempt for each of the first `limit` due images of together at most `size` bytes, but for one, in
+        one commit; and the images that could not be begun: left open by a failure of ours, or with an order that is
+        withdrawn or changed."""
+        with self._db.transaction():
+            due = _within(size, self.due(limit, busy))
+            if not due:
+                return [], []
+            held = self._open_of(due) | self._journal.orders_unsure(due)
+            begun = [(image, self._open(image)) for image in due if image.id not in held]
+            return begun, [image for image in due if image.id in held]
+
+    def _open_of(self, images: list[ImageFile]) -> set[int]:
+        marks = ",".join("?" * len(images))
+        numbers = tuple(image.id for image in images)
+        rows = self._db.rows(f"SELECT image FROM attempts WHERE ended IS NULL AND image IN ({marks})", numbers)
+        return {row["image"] for row in rows}
+
+    def _open(self, image: ImageFile) -> Attempt:
+        assert image.entry is not None and image.eye is not None
+        began = self._clock.now()
+        number = self._db.execute(
+            "INSERT INTO attempts (image, entry, eye, began) VALUES (?, ?, ?, ?)",
+            (image.id, image.entry, image.eye, stamp(began)),
+        ).lastrowid
+        assert number is not None
+        self._journal.audit.write(
+            Kind.BEGIN, "E", AGENT, image=image.id, digest=image.digest, entry=image.entry, detail="deliver"
+        )
+        return Attempt(number, image.id, image.entry, image.eye, began)
+
+    def end(
+        self, attempt: Attempt, outcome: str, next_try: datetime | None = None, image: ImageFile | None = None
+    ) -> None:
         """Close an attempt; call it inside the transaction that moves the image."""
         with self._db.transaction():
             self._db.execute(
@@ -75,7 +105,7 @@ class Attempts:
                 (stamp(self._clock.now()), outcome, None if next_try is None else stamp(next_try), attempt.id),
             )
             told, word = _told(outcome)
-            digest = self._journal.get(attempt.image).digest
+            digest = (image or self._journal.get(attempt.image)).digest
             self._journal.audit.write(
                 *(Kind.TRANSFERRED, "E", AGENT),
                 outcome=told,
@@ -105,10 +135,11 @@ class Attempts:
                 "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (receipt.id, image.id, receipt.digest, receipt.entry, receipt.eye, receipt.at, receipt.replaces),
             )
+            course = Course(image)
             if image.state is State.MATCHED:
-                image = self._journal.move(image, Event.UPLOAD, AGENT, "the platform holds the bytes")
+                course.step(Event.UPLOAD, AGENT, "the platform holds the bytes")
             changes: dict[str, Any] = {"receipt": receipt.id, "next_try": None, "ask_first": 0, "replaces": None}
-            return self._journal.move(image, Event.CONFIRM, AGENT, why, **changes)
+            return self._journal.move(course, Event.CONFIRM, AGENT, why, **changes)
 
     def upload(self, image: ImageFile, attempt: Attempt, answer: Uploaded) -> ImageFile:
         """MATCHED → UPLOADED, with the digest that left and the platform's name for it; ends the attempt."""
@@ -195,6 +226,11 @@ class Attempts:
             self._db.execute(
                 "UPDATE images SET next_try = NULL WHERE state = ? AND next_try IS NOT NULL", (State.MATCHED,)
             )
+
+
+def _within(size: int, images: list[ImageFile]) -> list[ImageFile]:
+    sums = accumulate(image.size or 0 for image in images)
+    return [image for image, sum_ in zip(images, sums, strict=True) if image is images[0] or sum_ <= size]
 
 
 def _told(outcome: str) -> tuple[int, str]:

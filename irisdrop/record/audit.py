@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from irisdrop.record.database import Database
 from irisdrop.record.text import stamp
@@ -131,14 +131,19 @@ class Audit:
     ) -> None:
         """Append one record; inside a transaction it is part of that commit. `detail` without PHI."""
         with self._db.transaction():
-            head = self.head()
             at = stamp(self._clock.now())
-            record = AuditRecord(
-                head.number + 1, at, kind.value, action, outcome, who, image, digest, entry, detail, head.hash
-            )
-            self._db.execute(
-                "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", (*_unhashed(record), record.hashed())
-            )
+            self._db.gather(self._append, (at, kind.value, action, outcome, who, image, digest, entry, detail))
+
+    def _append(self, told: list[tuple[Any, ...]]) -> None:
+        """Chain what a commit tells to the last record: another process may have written it a moment ago."""
+        head = self.head()
+        number, before, rows = head.number, head.hash, []
+        for values in told:
+            number += 1
+            record = AuditRecord(*(number, *values, before))
+            before = record.hashed()
+            rows.append((*_unhashed(record), before))
+        self._db.executemany("INSERT INTO audit VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
 
     def head(self) -> Head:
         """The last record's number and hash; number 0 where there is none."""

@@ -8,10 +8,11 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
+from irisdrop.record.commits import Commits
 from irisdrop.record.lease import Lease
 from irisdrop.record.schema import MIGRATIONS
 from irisdrop.record.system import network_file_system, private_file, sync_folder
@@ -20,29 +21,32 @@ from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.marks import mark
 
-BACKUPS = 2  # of the journal before a migration
+T = TypeVar("T")
+
+BACKUPS: Final = 2  # of the journal before a migration
+# Pages of the WAL before it is folded into the file: each fold flushes twice and writes again what changed meanwhile.
+FOLD_AFTER: Final = 4000
+_SQLITE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 
 class Damaged(Exception):
     """The file is no sound SQLite database any more."""
 
 
-class _DamageTold:
-    """Tells when a statement finds that the file is unsound, and raises Damaged; a class, because it stands around
-    every statement."""
+class _Transaction:
+    """All writes inside are one commit; a class and no generator, because it stands around every change."""
 
-    __slots__ = ("_tell",)
+    __slots__ = ("_begin", "_end")
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self._tell = tell
+    def __init__(self, begin: Callable[[], None], end: Callable[[BaseException | None], None]) -> None:
+        self._begin = begin
+        self._end = end
 
     def __enter__(self) -> None:
-        pass
+        self._begin()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
-            self._tell()
-            raise Damaged(str(error)) from error
+        self._end(error)
 
 
 class Database:
@@ -62,6 +66,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {FOLD_AFTER}")
             self._migrate()
             self._refuse_holes()
         except Damaged:
@@ -89,12 +94,13 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._depth = 0
+        self._holder = 0  # the thread whose transaction is open
         self._after: list[Callable[[], None]] = []
+        self._gathered: dict[Callable[[list[Any]], None], list[Any]] = {}
+        self._transaction = _Transaction(self._begin, self._end)
+        self._commits = Commits(self.transaction)
         self._clock = clock
         self.on_damage: Callable[[], None] = lambda: None  # called where a statement finds the file unsound
-
-    def _damage_told(self) -> _DamageTold:
-        return _DamageTold(self.on_damage)
 
     def check(self) -> None:
         """Read the whole file and raise Damaged where a page, row, index or text is not sound."""
@@ -113,58 +119,123 @@ class Database:
         if found != ["ok"]:
             raise Damaged(str(found[0]))
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All writes inside are one commit; a transaction inside another joins it."""
-        done: list[Callable[[], None]] = []
-        with self._lock, self._damage_told(), _disk_full_told():
+        return self._transaction
+
+    def share(self, write: Callable[[], T]) -> T:
+        """What `write` returns, once it is on the disk, in a commit that it may share with what other threads write now.
+
+        `write` is called again where the shared commit fails, so it does nothing but ask and write here; raises what it
+        raises. Inside a transaction it joins that one.
+        """
+        return write() if self._holder == threading.get_ident() else self._commits.share(write)
+
+    def _begin(self) -> None:
+        self._lock.acquire()
+        try:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
+                self._holder = threading.get_ident()
             self._depth += 1
-            try:
-                yield
-                if self._depth == 1:
-                    mark("commit.before")
-                    self._connection.execute("COMMIT")
-                    done, self._after = self._after, []
-                    mark("commit.after")
-            except BaseException:
-                if self._depth == 1:
-                    self._after = []
-                # On a full disk SQLite may have rolled back by itself already.
-                if self._depth == 1 and self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth -= 1
+        except BaseException as error:
+            self._lock.release()
+            self._tell(error)
+            raise
+
+    def _end(self, error: BaseException | None) -> None:
+        done: list[Callable[[], None]] = []
+        try:
+            if self._depth == 1:
+                done = self._commit() if error is None else self._roll_back()
+            if error is not None:
+                self._tell(error)
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._holder = 0
+            self._lock.release()
         for tell in done:
             tell()
+
+    def _commit(self) -> list[Callable[[], None]]:
+        try:
+            for write, rows in self._gathered.items():
+                write(rows)
+            self._gathered.clear()
+            mark("commit.before")
+            self._connection.execute("COMMIT")
+            mark("commit.after")
+        except BaseException as error:
+            self._roll_back()
+            self._tell(error)
+            raise
+        done, self._after = self._after, []
+        return done
+
+    def _roll_back(self) -> list[Callable[[], None]]:
+        self._after = []
+        self._gathered.clear()
+        # On a full disk SQLite may have rolled back by itself already.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        return []
+
+    def _tell(self, error: BaseException) -> None:
+        """Raise in the words of this module what says that the file is unsound or its disk full; nothing else."""
+        if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
+            self.on_damage()
+            raise Damaged(str(error)) from error
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            # As the system tells it, so that who writes can wait instead of failing.
+            raise OSError(errno.ENOSPC, "the disk that holds the journal is full") from error
 
     def afterwards(self, tell: Callable[[], None]) -> None:
         """Call `tell` once the transaction around is committed; never where it is rolled back."""
         with self._lock:
             self._after.append(tell)
 
+    def gather(self, write: Callable[[list[Any]], None], row: Any) -> None:
+        """Keep a row for `write`, which gets all of its rows just before the commit; for what nobody asks meanwhile."""
+        with self._lock:
+            self._gathered.setdefault(write, []).append(row)
+
     def execute(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement; a write must stand inside `transaction`."""
-        with self._lock, self._damage_told():
-            return self._connection.execute(sql, values)
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values)
+            except _SQLITE as error:
+                self._tell(error)
+                raise
 
-    def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    def executemany(self, sql: str, rows: list[tuple[Any, ...]]) -> sqlite3.Cursor:
         """Run one statement for many rows, inside `transaction`."""
-        with self._lock, self._damage_told():
-            self._connection.executemany(sql, rows)
+        with self._lock:
+            try:
+                return self._connection.executemany(sql, rows)
+            except _SQLITE as error:
+                self._tell(error)
+                raise
 
     def rows(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
-        with self._lock, self._damage_told():
-            return self._connection.execute(sql, values).fetchall()
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except _SQLITE as error:
+                self._tell(error)
+                raise
 
     def row(self, sql: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        with self._lock, self._damage_told():
-            found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-            return found
+        with self._lock:
+            try:
+                found: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+                return found
+            except _SQLITE as error:
+                self._tell(error)
+                raise
 
     def give_back(self, pages: int) -> None:
         """Give so many free pages back to the disk; nothing for a file that was begun without `auto_vacuum`."""
@@ -286,17 +357,6 @@ def _refuse_while_old(path: Path) -> None:
             f"irisdrop was upgraded, and an agent of the older version still runs: {holder}.",
             "restart it (`irisdrop service stop`, `irisdrop service start`); it upgrades the journal.",
         )
-
-
-@contextmanager
-def _disk_full_told() -> Iterator[None]:
-    """A full disk is told as the system tells it, so that who writes can wait instead of failing."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise OSError(errno.ENOSPC, "the disk that holds the journal is full") from error
-        raise
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any, Final
 
-from irisdrop.record.text import moment, unpacked
+from irisdrop.record.text import moment, stamp, unpacked
 from irisdrop.vocabulary.decisions import Capture, Decision, Matched
 from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.reasons import Code
@@ -40,6 +43,34 @@ def image(row: sqlite3.Row) -> ImageFile:
         ask_first=bool(row["ask_first"]),
         fresh_at=row["fresh_at"],
     )
+
+
+# How the columns that an ImageFile has are read; the others are what they are. Each may be given as it is, too.
+_READ: Final[dict[str, Callable[[Any], Any]]] = {
+    "state": State,
+    "reason": lambda value: Code(value) if value else None,
+    "taken": lambda value: moment(value) if isinstance(value, str) else value,
+    "not_before": lambda value: moment(value) if isinstance(value, str) else value,
+    "ask_first": bool,
+}
+_OF_AN_IMAGE: Final = frozenset(field.name for field in fields(ImageFile))
+
+
+def changed(image: ImageFile, changes: Mapping[str, Any], version: int) -> ImageFile:
+    """An image as its row reads after some columns were written."""
+    told = {name: _READ[name](value) if name in _READ else value for name, value in changes.items()}
+    return replace(image, version=version, **{name: value for name, value in told.items() if name in _OF_AN_IMAGE})
+
+
+def packed_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns as SQLite takes them: readings and times may be given as they are."""
+    columns = dict(changes)
+    if isinstance(columns.get("readings"), tuple):
+        columns["readings"] = plain_readings(columns["readings"])
+    for name, value in columns.items():
+        if isinstance(value, datetime):
+            columns[name] = stamp(value)
+    return columns
 
 
 def plain_readings(readings: tuple[Reading, ...]) -> str:

@@ -3,53 +3,42 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from irisdrop.record.audit import OF_TRANSITION, Audit
+from irisdrop.record.course import Course
 from irisdrop.record.database import Damaged, Database
-from irisdrop.record.images import image as as_image
-from irisdrop.record.images import plain_decision, plain_readings
-from irisdrop.record.known import Fingerprint, Known, Standing
+from irisdrop.record.images import changed, packed_columns, plain_decision
+from irisdrop.record.known import SIFT, Fingerprint, Known, Standing
+from irisdrop.record.memory import Memory
 from irisdrop.record.orders import fresh_seconds
-from irisdrop.record.text import moment, packed, shown, stamp, unpacked
+from irisdrop.record.queue import Queue, Step
+from irisdrop.record.text import packed, shown, stamp, unpacked
 from irisdrop.record.values import UNSOUND, question, readable
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.decisions import Decision, Matched
 from irisdrop.vocabulary.images import MEMBER, ImageFile, Reading
 from irisdrop.vocabulary.reasons import Code
-from irisdrop.vocabulary.states import Event, State, after
+from irisdrop.vocabulary.states import Event, State
+
+__all__ = ["AGENT", "PAUSED", "Arrival", "Journal", "StaleImage", "Step"]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-AGENT = "irisdrop"
-PAUSED = "delivery paused by"  # a remembered fact: who paused delivery for maintenance, "" where nobody did
-
-# A person may have given an image to a completed order on purpose.
-_UNSURE = (
-    "FROM images i LEFT JOIN entries e ON e.id = i.entry WHERE (e.id IS NULL OR e.change IS NOT i.entry_change "
-    "OR (e.standing <> 'open' AND NOT (i.assigned_by IS NOT NULL AND e.standing = 'completed')))"
-)
+AGENT: Final = "irisdrop"
+PAUSED: Final = "delivery paused by"  # a remembered fact: who paused delivery for maintenance, "" where nobody did
+Line = tuple[int, str, str, str | None, str, str, str]  # of history
 
 
 class StaleImage(Exception):
     """The image changed since it was looked at: look again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of an image's history."""
-
-    at: datetime
-    event: str
-    before: State | None
-    after: State
-    who: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,7 @@ class Arrival:
         return replace(self, path=f"{self.path}{MEMBER}{member}", member=member)
 
 
-class Journal:
+class Journal(Queue, Memory):
     """Every image, its state and its history. Changes check the image's version: two can't act on one look."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -98,6 +87,10 @@ class Journal:
         """Several moves in one commit."""
         return self._db.transaction()
 
+    def share(self, write: Callable[[], T]) -> T:
+        """Several moves in a commit that other threads may share; see `Database.share`."""
+        return self._db.share(write)
+
     def check(self) -> None:
         """Read every page, and every value that is read back; raises Damaged where one is not sound."""
         self._db.check()
@@ -115,12 +108,14 @@ class Journal:
 
     def see(self, arrivals: Iterable[Arrival], *, live: bool) -> list[ImageFile]:
         """Note new paths as SEEN, all in one commit; a path that had an image before gets none until its bytes differ."""
-        seen: list[ImageFile] = []
+        arrivals = list(arrivals)
         with self._db.transaction():
-            for arrival in arrivals:
-                if not self.at_path(arrival.path):
-                    seen.append(self._insert(arrival, self._clock.now(), live))
-                self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, Standing.PENDING)])
+            now, fresh = self._clock.now(), fresh_seconds(self._db, self._clock.now())
+            had = self._paths_of([arrival.path for arrival in arrivals])
+            new = {one.path: one for one in arrivals if packed(one.path) not in had}
+            seen = [self._insert(one, now, live, fresh) for one in new.values()]
+            for (camera, folder), files in groupby(arrivals, lambda one: (one.camera, one.folder)):
+                self.known.note(camera, folder, [(one.base, one.fingerprint, Standing.PENDING) for one in files])
         return seen
 
     def settle(
@@ -153,7 +148,7 @@ class Journal:
                     return None
             if grown and earlier and earlier[-1].state is State.QUARANTINED and earlier[-1].reason is Code.UNREADABLE:
                 self.move(earlier[-1], Event.SUPERSEDE, AGENT, "the file grew on: this was only its beginning")
-            image = waiting[-1] if waiting else self._insert(arrival, arrived, live)
+            image = waiting[-1] if waiting else self._appeared(arrival, arrived, live)
             return self.move(
                 image, Event.SETTLE, AGENT, "complete and spooled", digest=digest, size=size, ask_first=int(ask_first)
             )
@@ -175,7 +170,7 @@ class Journal:
             last = earlier[-1] if earlier else None
             if last and last.state is State.QUARANTINED and last.digest is None and last.reason is code:
                 return None
-            waiting = last if last and last.state is State.SEEN else self._insert(arrival, arrived, live)
+            waiting = last if last and last.state is State.SEEN else self._appeared(arrival, arrived, live)
             return self.refuse(waiting, code, detail)
 
     def vanish(self, camera: str, folder: str, base: str, path: str) -> None:
@@ -198,32 +193,45 @@ class Journal:
         with self._db.transaction():
             waiting = [image for image in self.at_path(path) if image.state is State.SEEN and image.camera == camera]
             arrival = Arrival(camera, "", name, path, Fingerprint(size, 0, 0, 0))
-            image = waiting[-1] if waiting else self._insert(arrival, arrived, live, name=name)
+            image = waiting[-1] if waiting else self._appeared(arrival, arrived, live, name)
             return self.move(image, Event.SETTLE, AGENT, "found in the spool", digest=digest, size=size, ask_first=1)
 
     # ------------------------------------------------------------------ moves
 
-    def move(self, image: ImageFile, event: Event, who: str, why: str, **changes: Any) -> ImageFile:
+    def move(self, image: ImageFile | Course, event: Event, who: str, why: str, **changes: Any) -> ImageFile:
         """Take `image` along the table; raises StaleImage where it is no longer the one that was looked at.
 
-        `changes` are columns of `images`; the state and its line of history are one commit.
+        `changes` are columns of `images`; the state and its line of history are one commit. A Course goes the steps
+        that it has, and this one, in one change.
         """
+        return self.follow(_course(image).step(event, who, why, **changes))
+
+    def follow(self, course: Course) -> ImageFile:
+        """Take an image along the steps of a course; raises StaleImage."""
         with self._db.transaction():
-            state = after(image.state, event)
-            moved = self._update(image, state, changes)
-            self._write_history(image.id, event, image.state, state, who, why)
-            self._tell(moved, event, image.state, who, changes.get("despite"))
+            at = stamp(self._clock.now())
+            moved = self._update(course, at)
+            for step in course.steps:
+                line = (moved.id, at, step.event.value, step.before.value, step.after.value, step.who, step.why)
+                self._db.gather(self._write_history, line)
+                self._audit(moved, step.event, step.who, course.changes.get("despite"))
+            if course.steps:
+                self._log(moved, ", ".join(step.event.value for step in course.steps), course.begun.state.value)
             return moved
 
     def identify(self, image: ImageFile, readings: tuple[Reading, ...], profile: str, why: str) -> ImageFile:
         """SETTLED or IDENTIFIED → IDENTIFIED, with what was read."""
-        return self.move(image, Event.IDENTIFY, AGENT, why, readings=plain_readings(readings), profile=profile)
+        return self.move(image, Event.IDENTIFY, AGENT, why, readings=readings, profile=profile)
 
-    def decide(self, image: ImageFile, decision: Decision, *, event: Event, why: str, **more: Any) -> ImageFile:
+    def decide(
+        self, image: ImageFile | Course, decision: Decision, *, event: Event, why: str, **more: Any
+    ) -> ImageFile:
         """Move an image by a decision and keep the decision with its whole trace."""
         changes: dict[str, Any] = {"decision": plain_decision(decision), **more}
         if decision.taken is not None:
-            changes |= {"taken": stamp(decision.taken.begin), "recency": stamp(decision.taken.begin)}
+            # Of a date alone the time of arrival tells more: else all of a day would be one, and the newest not first.
+            newest = min(max(_arrived(image), decision.taken.begin), decision.taken.end)
+            changes |= {"taken": decision.taken.begin, "recency": newest}
         if isinstance(decision, Matched):
             changes |= {"entry": decision.entry.id, "eye": decision.eye, "reason": None, "detail": None}
         else:
@@ -231,280 +239,92 @@ class Journal:
         changes["patience_until"] = None
         return self.move(image, event, AGENT, why, **changes)
 
-    def refuse(self, image: ImageFile, code: Code, detail: str, who: str = AGENT, **changes: Any) -> ImageFile:
+    def refuse(self, image: ImageFile | Course, code: Code, detail: str, who: str = AGENT, **changes: Any) -> ImageFile:
         """Into quarantine, with the reason."""
         return self.move(image, Event.REFUSE, who, f"{code}: {detail}", reason=code, detail=detail, **changes)
 
-    def note(self, image: ImageFile, **changes: Any) -> ImageFile:
+    def note(self, image: ImageFile | Course, **changes: Any) -> ImageFile:
         """Change columns without a transition (a decision that waits, the next try)."""
-        with self._db.transaction():
-            return self._update(image, image.state, changes)
-
-    # ------------------------------------------------------------------ questions
-
-    def get(self, number: int) -> ImageFile:
-        """One image; KeyError where there is none."""
-        row = self._db.row("SELECT * FROM images WHERE id = ?", (number,))
-        if row is None:
-            raise KeyError(number)
-        return as_image(row)
-
-    def at_path(self, path: str) -> list[ImageFile]:
-        """Every image that ever lay at an absolute path and did not vanish unread, oldest first."""
-        rows = self._db.rows(
-            "SELECT * FROM images WHERE path = ? AND state <> ? ORDER BY id", (packed(path), State.VANISHED)
-        )
-        return [as_image(row) for row in rows]
-
-    def in_state(self, *states: State, limit: int = -1, beyond: int = 0) -> list[ImageFile]:
-        """Images in any of `states`, oldest first; `beyond` an id, to page on."""
-        marks = ",".join("?" * len(states))
-        rows = self._db.rows(
-            f"SELECT * FROM images WHERE state IN ({marks}) AND id > ? ORDER BY id LIMIT ?", (*states, beyond, limit)
-        )
-        return [as_image(row) for row in rows]
-
-    def with_digest(self, digest: str) -> list[ImageFile]:
-        """Every image of these bytes, oldest first."""
-        rows = self._db.rows("SELECT * FROM images WHERE digest = ? ORDER BY id", (digest,))
-        return [as_image(row) for row in rows]
-
-    def earlier_unread(self, image: ImageFile) -> bool:
-        """Whether an earlier image of the same bytes is SETTLED and still to be read."""
-        row = self._db.row(
-            "SELECT 1 FROM images WHERE digest = ? AND id < ? AND state = ?", (image.digest, image.id, State.SETTLED)
-        )
-        return row is not None
-
-    def on_entry(self, entry: str, *states: State) -> list[ImageFile]:
-        """Images that a worklist entry holds, in any of `states`."""
-        marks = ",".join("?" * len(states))
-        rows = self._db.rows(f"SELECT * FROM images WHERE entry = ? AND state IN ({marks})", (entry, *states))
-        return [as_image(row) for row in rows]
-
-    def quarantined_for(self, code: Code, arrived_after: datetime) -> list[ImageFile]:
-        """Quarantined images of one reason that arrived after a time."""
-        rows = self._db.rows(
-            "SELECT * FROM images WHERE state = ? AND reason = ? AND arrived > ? ORDER BY id",
-            (State.QUARANTINED, code, stamp(arrived_after)),
-        )
-        return [as_image(row) for row in rows]
-
-    def out_of_patience(self, fresh: float, limit: int = 200) -> list[ImageFile]:
-        """IDENTIFIED images whose patience for a late order is over, by `Orders.fresh_seconds`."""
-        rows = self._db.rows(
-            "SELECT * FROM images WHERE patience_until <= ? AND state = ? ORDER BY patience_until LIMIT ?",
-            (fresh, State.IDENTIFIED, limit),
-        )
-        return [as_image(row) for row in rows]
-
-    def unsure_of_order(self) -> list[ImageFile]:
-        """MATCHED images whose order is no longer open, or not what it was when it was chosen, and of which no attempt
-        is on its way."""
-        rows = self._db.rows(
-            f"SELECT i.* {_UNSURE} AND i.state = ? "
-            "AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.image = i.id AND a.ended IS NULL)",
-            (State.MATCHED,),
-        )
-        return [as_image(row) for row in rows]
-
-    def order_unsure(self, number: int) -> bool:
-        """Whether the order of one image is withdrawn, changed since it was chosen, or of a source not heard yet.
-
-        The same id may be another order at another source, so nothing is sent before its first answer.
-        """
-        if self.meta("worklist.synced") is None:
-            return True
-        return self._db.row(f"SELECT 1 {_UNSURE} AND i.id = ?", (number,)) is not None
-
-    def undecided(self) -> list[ImageFile]:
-        """IDENTIFIED images that wait for nothing: their order was withdrawn, and nobody has decided again."""
-        rows = self._db.rows(
-            "SELECT * FROM images WHERE state = ? AND patience_until IS NULL ORDER BY id", (State.IDENTIFIED,)
-        )
-        return [as_image(row) for row in rows]
-
-    def waits(self, number: int) -> bool:
-        """Whether an image waits for a late order."""
-        return self._db.row("SELECT 1 FROM images WHERE id = ? AND patience_until IS NOT NULL", (number,)) is not None
-
-    def read_otherwise(self, camera: str, profile: str) -> list[ImageFile]:
-        """IDENTIFIED images of a camera that were read by another profile than `profile`."""
-        rows = self._db.rows(
-            "SELECT * FROM images WHERE state = ? AND camera = ? AND profile IS NOT ? ORDER BY id",
-            (State.IDENTIFIED, camera, profile),
-        )
-        return [as_image(row) for row in rows]
-
-    def withdrawn_late(self, since: int) -> list[ImageFile]:
-        """Images whose order was cancelled or replaced, by an answer after number `since`, when they had been sent."""
-        rows = self._db.rows(
-            "SELECT i.* FROM entries e JOIN images i ON i.entry = e.id WHERE e.change > ? "
-            "AND e.standing IN ('cancelled', 'replaced') AND i.state IN (?, ?)",
-            (since, State.UPLOADED, State.DELIVERED),
-        )
-        return [as_image(row) for row in rows]
-
-    def since(self, number: int) -> datetime:
-        """When an image came into the state that it is in."""
-        row = self._db.row("SELECT changed FROM images WHERE id = ?", (number,))
-        if row is None:
-            raise KeyError(number)
-        return moment(row["changed"])
-
-    def decision(self, number: int) -> str | None:
-        """The last decision of an image with its trace, as JSON."""
-        row = self._db.row("SELECT decision FROM images WHERE id = ?", (number,))
-        return None if row is None else row["decision"]
-
-    def history(self, number: int) -> list[Step]:
-        """Every state that an image went through: when, by whom, why."""
-        rows = self._db.rows("SELECT * FROM history WHERE image = ? ORDER BY id", (number,))
-        return [
-            Step(
-                moment(row["at"]),
-                row["event"],
-                State(row["before"]) if row["before"] else None,
-                State(row["after"]),
-                row["who"],
-                row["why"],
-            )
-            for row in rows
-        ]
-
-    def counts(self) -> dict[State, int]:
-        """How many images are in each state."""
-        found = {
-            row["state"]: row["n"] for row in self._db.rows("SELECT state, count(*) AS n FROM images GROUP BY state")
-        }
-        return {state: found.get(state.value, 0) for state in State}
-
-    def counts_by_camera(self) -> dict[str, dict[State, int]]:
-        """How many images of each camera are in each state."""
-        counts: dict[str, dict[State, int]] = {}
-        for row in self._db.rows("SELECT camera, state, count(*) AS n FROM images GROUP BY camera, state"):
-            counts.setdefault(row["camera"], {})[State(row["state"])] = row["n"]
-        return counts
-
-    # ------------------------------------------------------------------ small facts
-
-    def sources_left(self, camera: str, before: datetime, limit: int = 500) -> list[ImageFile]:
-        """Images of a camera whose bytes were delivered before a time and whose source has not been cleared away."""
-        rows = self._db.rows(
-            "SELECT * FROM images i WHERE camera = ? AND state IN (?, ?) AND changed < ? AND cleared = 0 AND EXISTS "
-            "(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = ? AND t.changed < ?) LIMIT ?",
-            (camera, State.DELIVERED, State.DUPLICATE, stamp(before), State.DELIVERED, stamp(before), limit),
-        )
-        return [as_image(row) for row in rows]
+        return self.follow(_course(image).change(**changes))
 
     def source_cleared(self, number: int) -> None:
         """Note that the source of an image is moved or deleted; the image itself stays as it is."""
         with self._db.transaction():
             self._db.execute("UPDATE images SET cleared = 1 WHERE id = ?", (number,))
 
-    def meta(self, key: str) -> str | None:
-        """One remembered fact."""
-        row = self._db.row("SELECT value FROM meta WHERE key = ?", (key,))
-        return None if row is None else str(row["value"])
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Remember one fact."""
-        with self._db.transaction():
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def drop_meta(self, key: str) -> None:
-        """Remember one fact no more."""
-        with self._db.transaction():
-            self._db.execute("DELETE FROM meta WHERE key = ?", (key,))
-
-    def camera_started(self, camera: str) -> datetime | None:
-        """When a camera's folder was first looked through; None at its first start."""
-        row = self._db.row("SELECT first_start FROM cameras WHERE name = ?", (camera,))
-        return None if row is None else moment(row["first_start"])
-
-    def start_camera(self, camera: str, folder: str, at: datetime, left_alone: int) -> None:
-        """Note a camera's first start, and how many older files were left alone."""
-        with self._db.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO cameras VALUES (?, ?, ?, ?)", (camera, packed(folder), stamp(at), left_alone)
-            )
-
-    def left_alone(self, camera: str) -> int:
-        """How many older files of a camera are known and not taken."""
-        row = self._db.row("SELECT left_alone FROM cameras WHERE name = ?", (camera,))
-        return 0 if row is None else int(row["left_alone"])
-
-    def keep_profile(self, digest: str, name: str, text: str) -> None:
-        """Keep the text of a profile for as long as a row may name its digest."""
-        with self._db.transaction():
-            self._db.execute(
-                "INSERT INTO profiles VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET used = excluded.used",
-                (digest, name, text, stamp(self._clock.now())),
-            )
-
-    def use_profile(self, camera: str, digest: str) -> None:
-        """Note which of the kept profiles a camera has now."""
-        self.set_meta(f"profile of {camera}", digest)
-
-    def last_profile(self, camera: str) -> str | None:
-        """The text of the profile that a camera had last."""
-        row = self._db.row(
-            "SELECT text FROM profiles JOIN meta ON meta.value = profiles.digest WHERE meta.key = ?",
-            (f"profile of {camera}",),
-        )
-        return None if row is None else str(row["text"])
-
-    def kept_profile(self, digest: str) -> str | None:
-        """The text of a profile that some image was read by."""
-        row = self._db.row("SELECT text FROM profiles WHERE digest = ?", (digest,))
-        return None if row is None else str(row["text"])
-
     # ------------------------------------------------------------------ within
 
-    def _insert(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:
-        at = stamp(arrived)
-        fresh = fresh_seconds(self._db, self._clock.now())
-        (row,) = self._db.rows(
+    def _paths_of(self, paths: list[str]) -> set[bytes]:
+        """Those of some paths that have an image."""
+        found: set[bytes] = set()
+        for begin in range(0, len(paths), SIFT):
+            some = [packed(path) for path in paths[begin : begin + SIFT]]
+            marks = ",".join("?" * len(some))
+            rows = self._db.rows(
+                f"SELECT path FROM images WHERE path IN ({marks}) AND state <> ?", (*some, State.VANISHED)
+            )
+            found.update(row["path"] for row in rows)
+        return found
+
+    def _appeared(self, arrival: Arrival, arrived: datetime, live: bool, name: str | None = None) -> ImageFile:
+        return self._insert(arrival, arrived, live, fresh_seconds(self._db, self._clock.now()), name)
+
+    def _insert(
+        self, arrival: Arrival, arrived: datetime, live: bool, fresh: float, name: str | None = None
+    ) -> ImageFile:
+        at, name = stamp(arrived), name or arrival.name
+        number = self._db.execute(
             "INSERT INTO images (state, camera, path, name, arrived, live, recency, changed, fresh_at) "
-            "VALUES (?,?,?,?,?,?,?,?,?) RETURNING *",
-            (State.SEEN, arrival.camera, packed(arrival.path), name or arrival.name, at, int(live), at, at, fresh),
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (State.SEEN, arrival.camera, packed(arrival.path), name, at, int(live), at, at, fresh),
+        ).lastrowid
+        assert number is not None
+        seen = ImageFile(
+            *(number, 1, State.SEEN, arrival.camera, arrival.path, name, None, None, arrived, live), fresh_at=fresh
         )
-        seen = as_image(row)
-        self._write_history(seen.id, "see", None, State.SEEN, AGENT, "appeared in the folder")
-        self._log(seen, "see", None, None)
+        line = (number, stamp(self._clock.now()), "see", None, State.SEEN.value, AGENT, "appeared in the folder")
+        self._db.gather(self._write_history, line)
+        self._log(seen, "see", None)
         return seen
 
-    def _update(self, image: ImageFile, state: State, changes: dict[str, Any]) -> ImageFile:
-        columns = {"state": state.value, "changed": stamp(self._clock.now()), **changes}
-        if state is image.state and "changed" not in changes:
-            del columns["changed"]
+    def _update(self, course: Course, at: str) -> ImageFile:
+        image, columns = course.begun, packed_columns(course.changes)
+        if course.steps:
+            columns = {"state": course.state.value, "changed": at} | columns
         assignments = ", ".join(f"{name} = :{name}" for name in columns)
         if "entry" in columns:
             assignments += ", entry_change = (SELECT change FROM entries WHERE id = :entry)"
-        updated = self._db.rows(
-            f"UPDATE images SET version = version + 1, {assignments} WHERE id = :_id AND version = :_version RETURNING *",
+        count = self._db.execute(
+            f"UPDATE images SET version = version + 1, {assignments} WHERE id = :_id AND version = :_version",
             {**columns, "_id": image.id, "_version": image.version},
-        )
-        if not updated:
+        ).rowcount
+        if not count:
             raise StaleImage(f"image {image.id} changed since it was looked at")
-        return as_image(updated[0])
+        return changed(image, {**course.changes, "state": course.state}, image.version + 1)
 
-    def _tell(self, image: ImageFile, event: Event, before: State, who: str, despite: str | None) -> None:
-        """To the audit trail in the same commit, to the log after it; neither is told `why`: it may quote a person."""
+    def _audit(self, image: ImageFile, event: Event, who: str, despite: str | None) -> None:
+        """To the audit trail in the same commit, without `why`: it may quote a person."""
         if event in OF_TRANSITION:
             kind, action = OF_TRANSITION[event]
             detail = event.value + (f" despite {despite}" if despite else "")
             self.audit.write(kind, action, who, image=image.id, digest=image.digest, entry=image.entry, detail=detail)
-        reason = image.reason.value if image.state is State.QUARANTINED and image.reason else None
-        self._log(image, event.value, before.value, reason)
 
-    def _log(self, image: ImageFile, event: str, before: str | None, reason: str | None) -> None:
+    def _log(self, image: ImageFile, event: str, before: str | None) -> None:
+        """To the log after the commit, without `why` as well."""
+        reason = image.reason.value if image.state is State.QUARANTINED and image.reason else None
         fields = {"image": image.id, "digest": (image.digest or "")[:8] or None, "event": event, "before": before}
         fields |= {"after": image.state.value, "reason": reason, "camera": image.camera}
         self._db.afterwards(lambda: log.info("transition", extra={"fields": fields}))
 
-    def _write_history(self, number: int, event: str, before: State | None, state: State, who: str, why: str) -> None:
-        self._db.execute(
-            "INSERT INTO history (image, at, event, before, after, who, why) VALUES (?,?,?,?,?,?,?)",
-            (number, stamp(self._clock.now()), event, before, state, who, why),
+    def _write_history(self, lines: list[Line]) -> None:
+        self._db.executemany(
+            "INSERT INTO history (image, at, event, before, after, who, why) VALUES (?,?,?,?,?,?,?)", lines
         )
+
+
+def _arrived(image: ImageFile | Course) -> datetime:
+    return (image.begun if isinstance(image, Course) else image).arrived
+
+
+def _course(image: ImageFile | Course) -> Course:
+    return image if isinstance(image, Course) else Course(image)

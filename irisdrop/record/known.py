@@ -5,12 +5,19 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from irisdrop.record.database import Database
 from irisdrop.record.text import packed, unpacked
 
 SIFT = 500  # names in one question: SQLite allows 32,766 values, and a short question holds the lock shortly
+
+
+_NOTE: Final = (
+    "INSERT INTO known SELECT id, ?, ?, ?, ?, ?, ? FROM folders WHERE camera = ? AND path = ? "
+    "ON CONFLICT (folder, name) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, "
+    "ctime_ns = excluded.ctime_ns, file_id = excluded.file_id, standing = excluded.standing"
+)
 
 
 class Standing(IntEnum):
@@ -129,32 +136,25 @@ class Known:
         """Remember paths of one folder, in place of what was known of them."""
         if not files:
             return
+        place = (camera, packed(folder))
+        rows = [
+            (packed(name), seen.size, seen.mtime_ns, seen.ctime_ns, signed(seen.file_id), int(standing), *place)
+            for name, seen, standing in files
+        ]
         with self._db.transaction():
-            number = self._folder_number(camera, folder)
-            self._db.executemany(
-                "INSERT INTO known VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folder, name) DO UPDATE SET "
-                "size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns, "
-                "file_id = excluded.file_id, standing = excluded.standing",
-                [
-                    (
-                        number,
-                        packed(name),
-                        seen.size,
-                        seen.mtime_ns,
-                        seen.ctime_ns,
-                        signed(seen.file_id),
-                        int(standing),
-                    )
-                    for name, seen, standing in files
-                ],
-            )
+            if self._db.executemany(_NOTE, rows).rowcount < len(rows):  # the folder is not known yet
+                self._db.execute("INSERT OR IGNORE INTO folders (camera, path) VALUES (?, ?)", place)
+                self._db.executemany(_NOTE, rows)
 
     def forget(self, camera: str, folder: str, names: list[str]) -> None:
         """Paths that are gone; their images stay."""
         if not names:
             return
         with self._db.transaction():
-            number = self._folder_number(camera, folder)
+            row = self._db.row("SELECT id FROM folders WHERE camera = ? AND path = ?", (camera, packed(folder)))
+            if row is None:
+                return
+            number = int(row["id"])
             self._db.executemany(
                 "DELETE FROM known WHERE folder = ? AND name = ?", [(number, packed(name)) for name in names]
             )
@@ -174,13 +174,6 @@ class Known:
             ).rowcount
             self._db.execute("UPDATE cameras SET left_alone = left_alone - ? WHERE name = ?", (count, camera))
         return count
-
-    def _folder_number(self, camera: str, folder: str) -> int:
-        place = (camera, packed(folder))
-        row = self._db.row("SELECT id FROM folders WHERE camera = ? AND path = ?", place)
-        if row is None:
-            (row,) = self._db.rows("INSERT INTO folders (camera, path) VALUES (?, ?) RETURNING id", place)
-        return int(row["id"])
 
 
 def _known(row: sqlite3.Row) -> KnownFile:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from irisdrop.record.journal import StaleImage
 from irisdrop.record.text import stamp
+from irisdrop.vocabulary.decisions import Capture, Matched
 from irisdrop.vocabulary.deliveries import Receipt
 from irisdrop.vocabulary.orders import Standing, Withdrawal
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
+
+MORNING = datetime(2025, 1, 14, 8, 0, tzinfo=UTC)
 
 
 def receipt(image: Any, number: str = "r1") -> Receipt:
@@ -146,3 +149,38 @@ def test_when_the_platform_is_back_nobody_waits(records: Any, clock: Any) -> Non
     assert records.attempts.due(9) == []
     records.attempts.clear_waits()
     assert [one.id for one in records.attempts.due(9)] == [image.id]
+
+
+def test_of_one_days_exams_the_one_that_arrived_last_is_due_first(records: Any, clock: Any) -> None:
+    """Many cameras tell the day alone."""
+    day = Capture(MORNING.replace(hour=0), MORNING.replace(hour=0) + timedelta(days=1), "filename:AcquisitionDate")
+    records.sync(records.entry())
+    images = []
+    for number in range(3):
+        clock.advance(60)
+        image = records.identified(name=f"{number}_R.jpg", content=bytes([number]))
+        decision = Matched(records.entry(), "R", day, (), ("PatientID",), (), ())
+        images.append(records.journal.decide(image, decision, event=Event.MATCH, why="matched by PatientID"))
+    assert [image.id for image in records.attempts.due(9)] == [image.id for image in reversed(images)]
+
+
+def test_several_attempts_are_begun_in_one_commit_and_what_can_not_be_is_told(records: Any, clock: Any) -> None:
+    images = []
+    for number in range(4):
+        clock.advance(60)
+        entry = records.entry(f"E{number}", PatientID=f"{number:06}")
+        images.append(records.matched(entry, name=f"{number}_R.jpg", content=bytes([number]) * 100))
+    records.sync(full=False, withdrawn=(Withdrawal("E2", Standing.CANCELLED),))
+    left = records.attempts.begin(images[3])
+    begun, held = records.attempts.begin_due(9, frozenset(), 1000)
+    assert [image.id for image, _ in begun] == [images[1].id, images[0].id]
+    assert {image.id for image in held} == {images[2].id, images[3].id}
+    assert records.attempts.left_open() == [left, *(attempt for _, attempt in begun)]
+
+
+def test_large_images_are_begun_one_by_one(records: Any, clock: Any) -> None:
+    for number in range(3):
+        clock.advance(60)
+        records.matched(name=f"{number}_R.jpg", content=bytes([number]) * 100)
+    begun, _ = records.attempts.begin_due(9, frozenset(), 50)
+    assert len(begun) == 1
