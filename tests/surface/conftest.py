@@ -81,8 +81,12 @@ class Site:
         return process
 
     def serves(self) -> bool:
+        return self.listens(self.port)
+
+    @staticmethod
+    def listens(port: int) -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+            return probe.connect_ex(("127.0.0.1", port)) == 0
 
     def status(self) -> Any:
         told = self.run("status", "--json")
