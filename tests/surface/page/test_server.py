@@ -77,8 +77,8 @@ def test_an_agent_whose_port_is_taken_works_on_and_says_so(site: Any) -> None:
 def test_the_page_moves_to_another_port_while_the_agent_runs_and_the_tray_follows(site: Any) -> None:
     agent = site.agent()
     before, after = site.port, site.free_port()
-    line = Line(site.root / "state", before, "anna", lambda: after)
-    assert line.look().face == "well"
+    line = Line(site.root / "state", before, "anna", lambda: site.port)
+    site.within(30, lambda: line.look().face == "well")
     site.config.write_text(site.config.read_text("utf-8").replace(f"port: {before}", f"port: {after}"), "utf-8")
     site.port = after
     site.within(60, site.serves)
