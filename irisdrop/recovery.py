@@ -8,7 +8,7 @@ from pathlib import Path
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.database import Damaged
 from irisdrop.record.journal import Journal
-from irisdrop.record.spool import Spool
+from irisdrop.record.spool import Origin, Spool
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.marks import mark
@@ -73,6 +73,13 @@ def set_aside(path: Path, clock: Clock) -> None:
         if part.exists():
             mark("aside.rename.before")
             part.rename(part.with_name(part.name + suffix))
+
+
+def sources(journal: Journal, digest: str) -> list[Origin]:
+    """Where the bytes of a digest came from, as the journal knows it: for a spool that lost its own notes."""
+    return [
+        Origin(image.camera, image.path, image.name, image.arrived, image.live) for image in journal.with_digest(digest)
+    ]
 
 
 def recover(journal: Journal, spool: Spool, conditions: Conditions) -> int:

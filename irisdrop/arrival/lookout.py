@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import queue
@@ -38,12 +37,13 @@ from irisdrop.arrival.take import (
 from irisdrop.arrival.takers import Takers
 from irisdrop.profiles.config import CameraSettings
 from irisdrop.profiles.profile import DeviceProfile
-from irisdrop.record.conditions import Conditions
+from irisdrop.record.conditions import JOURNAL, Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.record.known import SIFT, Fingerprint, Standing
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import packed
 from irisdrop.vocabulary.clock import Clock
+from irisdrop.vocabulary.faults import is_full
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +177,7 @@ class Lookout:
         try:
             self._turn()
             self._conditions.clear("STAGE_FAILED", self.camera.name)
+            self._conditions.clear("DISK_FULL", JOURNAL)
         except Exception as error:  # noqa: BLE001 - told as a Condition, and everything is looked at again
             # Whatever was known in memory may be half true now: the journal and a scan tell it anew.
             log.error("watching %s failed: %s", self.camera.name, _place(error))
@@ -186,11 +187,7 @@ class Lookout:
         self._settling = Settling()
         self._watched = False
         self._scan_at = self._clock.monotonic() + STARTED_OVER
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        try:
-            self._conditions.raise_(*(("DISK_FULL", "journal", "") if full else ("STAGE_FAILED", self.camera.name)))
-        except Exception as second:  # noqa: BLE001 - the journal itself can't be written: the log is all there is
-            log.error("the condition could not be noted: %s", _place(second))
+        self._conditions.note_failure(self.camera.name, error)
 
     def _turn(self) -> None:
         self._take_in_outcomes()
@@ -551,7 +548,7 @@ class Lookout:
         self._settling.schedule(pending, self._hold.until)
 
     def _break(self, pending: Pending, error: Exception) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             self._hold_back(pending, "DISK_FULL", "the journal can't be written")
             return
         log.error("taking a file of %s failed: %s", self.camera.name, _place(error))

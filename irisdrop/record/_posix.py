@@ -69,3 +69,19 @@ def private(folder: Path) -> None:
 def private_file(file: Path) -> None:
     """Readable by the account of the service alone."""
     file.chmod(0o600)
+
+
+def page_refused(folder: Path) -> OSError | None:
+    """What the system says to one page more in a folder, written to a file without a name; None where it takes it, or
+    knows no such files."""
+    try:
+        handle = os.open(folder, os.O_WRONLY | os.O_TMPFILE, 0o600)
+    except OSError:
+        return None
+    try:
+        os.write(handle, bytes(4096))
+    except OSError as error:
+        return error
+    finally:
+        os.close(handle)
+    return None

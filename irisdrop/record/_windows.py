@@ -39,3 +39,8 @@ def private(folder: Path) -> None:
 
 def private_file(file: Path) -> None:
     """Nothing to do: the ACL of its folder is inherited."""
+
+
+def page_refused(folder: Path) -> OSError | None:  # noqa: ARG001
+    """None: a quota of NTFS is told as a full disk, by SQLite too."""
+    return None

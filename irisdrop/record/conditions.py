@@ -9,13 +9,15 @@ from datetime import timedelta
 from typing import Final
 
 from irisdrop.record.database import Database
+from irisdrop.record.system import page_refused
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import KINDS, Condition
-from irisdrop.vocabulary.faults import place
+from irisdrop.vocabulary.faults import is_full, place
 
 log = logging.getLogger(__name__)
 
+JOURNAL: Final = "journal"  # subject of what the journal's disk says
 LEAST_ROOM: Final = 1 << 20  # bytes: below it the journal's next pages may not fit
 QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
 
@@ -47,10 +49,13 @@ class Conditions:
                 self._db.afterwards(lambda: log.warning("condition raised", extra={"fields": fields}))
 
     def note_failure(self, subject: str, error: Exception) -> None:
-        """STAGE_FAILED, as far as the journal can be written now: on a full disk a thread that tells of its failure must
-        not end by telling it. Call it outside a transaction."""
+        """STAGE_FAILED, or DISK_FULL where that is all that failed, as far as the journal can be written now: on a full
+        disk a thread that tells of its failure must not end by telling it. Call it outside a transaction."""
         try:
-            self.raise_("STAGE_FAILED", subject, type(error).__name__)
+            if is_full(error):
+                self.raise_("DISK_FULL", JOURNAL)
+            else:
+                self.raise_("STAGE_FAILED", subject, type(error).__name__)
         except (OSError, sqlite3.Error) as second:
             log.error("the condition could not be noted: %s", place(second))
 
@@ -90,15 +95,19 @@ class Conditions:
         if "DISK_FULL" not in codes and self._no_room():
             # A disk without room can't be told by writing: it is seen when somebody looks.
             kind = KINDS["DISK_FULL"]
-            shown.append(Condition(kind.code, "journal", kind.title, kind.severity, "", kind.remedy, stamp(now)))
+            shown.append(Condition(kind.code, JOURNAL, kind.title, kind.severity, "", kind.remedy, stamp(now)))
         order = {"error": 0, "warning": 1, "notice": 2}
         return sorted(shown, key=lambda condition: order[condition.severity])
 
     def _no_room(self) -> bool:
         try:
-            return shutil.disk_usage(self._db.path.parent).free < LEAST_ROOM
+            if shutil.disk_usage(self._db.path.parent).free < LEAST_ROOM:
+                return True
         except OSError:
             return False  # a folder that is gone is told by whoever needs it
+        # A quota is seen by nobody but who writes.
+        refused = page_refused(self._db.path.parent)
+        return refused is not None and is_full(refused)
 
     def _detail(self, code: str, subject: str) -> str | None:
         row = self._db.row("SELECT detail FROM conditions WHERE code = ? AND subject = ?", (code, subject))

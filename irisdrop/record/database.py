@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sqlite3
@@ -12,6 +11,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from irisdrop.record import refusals
 from irisdrop.record.commits import Commits
 from irisdrop.record.lease import Lease
 from irisdrop.record.schema import MIGRATIONS
@@ -75,7 +75,7 @@ class Database:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self.close()
             if not _tells_damage(error):
-                raise
+                raise refusals.full(error, path.parent) or error from error
             raise Damaged(str(error)) from error
 
     @classmethod
@@ -186,9 +186,8 @@ class Database:
         if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
             self.on_damage()
             raise Damaged(str(error)) from error
-        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            # As the system tells it, so that who writes can wait instead of failing.
-            raise OSError(errno.ENOSPC, "the disk that holds the journal is full") from error
+        if (refused := refusals.full(error, self.path.parent)) is not None:
+            raise refused from error
 
     def afterwards(self, tell: Callable[[], None]) -> None:
         """Call `tell` once the transaction around is committed; never where it is rolled back."""
@@ -245,8 +244,7 @@ class Database:
 
     def fold(self) -> None:
         """Write what is committed from the WAL into the file itself; what another connection reads stays behind."""
-        with self._lock:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the WAL into the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 import threading
@@ -17,6 +18,8 @@ from irisdrop.record.budget import Budget
 from irisdrop.record.system import private, sync_folder
 from irisdrop.record.text import moment, packed, stamp, unpacked
 from irisdrop.vocabulary.marks import mark
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +157,20 @@ class Spool:
             return False
 
     def mend(self, digest: str) -> bool:
-        """Put damaged bytes right from where they came from; False where no source has that digest any more."""
-        for origin in self.origins(digest):
+        """Put damaged bytes right from where they came from; False where no source has that digest any more.
+
+        OSError where our own disk does not take them: that says nothing about the source.
+        """
+        for origin in self.origins(digest) or self.elsewhere(digest):
             copy = self.receive()
             try:
-                with Path(origin.path).open("rb") as source:
-                    while block := source.read(1 << 20):
-                        copy.write(block)
-            except OSError:
+                for block in _blocks(Path(origin.path)):
+                    copy.write(block)
+                if copy.digest == digest:
+                    self.keep(copy, origin)
+                    return True
+            finally:
                 copy.abandon()
-                continue
-            if copy.digest == digest:
-                self.keep(copy, origin)
-                return True
-            copy.abandon()
         return False
 
     def companion(self, digest: str, path: str, name: str) -> Path:
@@ -193,9 +196,13 @@ class Spool:
         """Where the bytes of a digest came from: one export as a rule, more where a camera wrote them twice."""
         try:
             text = self._note_file(digest).read_text("ascii")
+            return [_origin(item) for item in json.loads(text)["exports"]]
         except FileNotFoundError:
             return []
-        return [_origin(item) for item in json.loads(text)["exports"]]
+        except (ValueError, KeyError, TypeError):
+            # It lost a bit; the next export of these bytes writes it anew, and a start must not fail of it.
+            log.error("the note of %.8s in the spool is damaged", digest)
+            return []
 
     def digests(self) -> Iterator[str]:
         """Every digest that the spool holds with its note."""
@@ -248,6 +255,16 @@ class Spool:
         draft.replace(target)
         mark("note.rename.after")
         # The folder is flushed with the rename of the bytes that follows: a note without bytes is nothing.
+
+
+def _blocks(source: Path) -> Iterator[bytes]:
+    """The bytes of a source as far as they can be read."""
+    try:
+        with source.open("rb") as file:
+            while block := file.read(1 << 20):
+                yield block
+    except OSError as error:
+        log.info("a source can't be read: %s", type(error).__name__)
 
 
 def _plain(origin: Origin) -> dict[str, object]:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Final
+
+# A disk without room, and one of which this account has used its share.
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the system says that there is no room."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 @dataclass(frozen=True, slots=True)

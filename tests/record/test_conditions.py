@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from irisdrop.record import conditions as module
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.vocabulary.conditions import KINDS
@@ -101,3 +102,16 @@ def test_a_failure_that_can_not_be_noted_ends_nobody(records: Any, monkeypatch: 
         records.conditions.note_failure("deciding", ValueError("a name"))
     records.conditions.note_failure("deciding", ValueError("a name"))
     assert [(one.subject, one.detail) for one in records.conditions.active()] == [("deciding", "ValueError")]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_once_and_as_what_it_is(records: Any, number: int) -> None:
+    """Whichever stage met it: none of them is broken."""
+    for stage in ("deciding", "delivery", "image 5"):
+        records.conditions.note_failure(stage, OSError(number, "no room"))
+    assert told(records) == [("DISK_FULL", "journal", "")]
+
+
+def test_a_quota_that_lets_nothing_be_noted_is_seen_by_who_looks(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "page_refused", lambda _: OSError(errno.EDQUOT, "quota"))
+    assert told(records) == [("DISK_FULL", "journal", "")]

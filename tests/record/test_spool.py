@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from irisdrop.record.spool import Origin, Spool
+from irisdrop.record.spool import Incoming, Origin, Spool
 
 ARRIVED = datetime(2025, 1, 14, 9, 30, tzinfo=UTC)
 
@@ -134,7 +136,7 @@ CUT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from irisdrop.record.spool import Origin, Spool
+from irisdrop.record.spool import Incoming, Origin, Spool
 spool = Spool(Path(sys.argv[1]))
 copy = spool.receive()
 copy.write(b"picture")
@@ -170,3 +172,58 @@ def test_a_kill_at_any_line_leaves_whole_bytes_with_their_note_or_nothing(
     digest = keep(spool, b"picture", origin())
     assert spool.sound(digest)
     assert [item.path for item in spool.origins(digest)] == ["/x/a.jpg"]
+
+
+def test_a_spool_that_is_removed_meanwhile_is_made_anew(spool: Spool) -> None:
+    """Also where that happens while a copy is made, whose bytes are gone with it."""
+    keep(spool, b"first")
+    copy = spool.receive()
+    copy.write(b"second")
+    shutil.rmtree(spool.folder)
+    with pytest.raises(OSError):
+        spool.keep(copy, origin())
+    digest = keep(spool, b"third")
+    assert spool.holds(digest)
+    assert spool.used == len(b"third")
+    assert spool.folder.stat().st_mode & 0o077 == 0
+
+
+def test_bytes_are_mended_from_where_the_journal_knows_them_to_have_come_from(spool: Spool, tmp_path: Path) -> None:
+    """The note went with the bytes; another file in that place is no source."""
+    source = tmp_path / "a.jpg"
+    source.write_bytes(b"picture")
+    digest = hashlib.sha256(b"picture").hexdigest()
+    assert not spool.mend(digest)
+    spool.elsewhere = lambda _: [origin(str(tmp_path / "gone.jpg")), origin(str(source))]
+    assert spool.mend(digest)
+    assert spool.sound(digest)
+    assert list((spool.folder / "incoming").iterdir()) == []
+    spool.drop(digest)
+    source.write_bytes(b"another")
+    assert not spool.mend(digest)
+
+
+def test_a_disk_that_takes_no_bytes_says_nothing_about_the_source(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is never read as "no": its image would go to quarantine as if the source were gone."""
+    source = tmp_path / "a.jpg"
+    source.write_bytes(b"picture")
+    digest = keep(spool, b"picture", origin(str(source)))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(Incoming, "write", full)
+    with pytest.raises(OSError, match="no room"):
+        spool.mend(digest)
+    assert list((spool.folder / "incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"exports": 5}', '{"exports": [{"camera": "x"}]}', "\xff"])
+def test_a_damaged_note_stops_no_start_and_is_written_anew(spool: Spool, text: str) -> None:
+    digest = keep(spool, b"picture")
+    spool.file(digest).with_suffix(".json").write_text(text, "latin-1")
+    assert spool.origins(digest) == []
+    keep(spool, b"picture")
+    assert spool.origins(digest) == [origin()]

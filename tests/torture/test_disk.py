@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,12 +51,12 @@ def test_a_disk_that_fills_while_spooling_is_told_and_nothing_is_lost(small: Any
     assert wait_until(lambda: "DISK_FULL" not in shown(small), 20, 0.2)
 
 
-def big(site: Any) -> None:
-    """One image of 200 kB."""
+def big(site: Any, size: int = 200_000) -> None:
+    """One image of 200 kB, or of another size."""
     from rig.pictures import picture
 
     path = site.camera._name()
-    content = picture(site.camera.rng, 200_000)
+    content = picture(site.camera.rng, size)
     path.write_bytes(content)
     site.camera._complete(path, content)
 
@@ -123,15 +125,64 @@ def test_a_spool_at_its_limit_lets_images_wait_in_their_folder(make_site: Callab
     site.open_agent(fresh=True)
     for _ in range(6):
         big(site)
-    site.open_platform()
-    assert wait_until(lambda: "SPOOL_FULL" in site.conditions(), 30, 0.1)
+    assert wait_until(lambda: "SPOOL_FULL" in site.conditions(), 60, 0.1)
     spooled = sum(file.stat().st_size for file in (site.state / "spool").rglob("*") if len(file.name) == 64)
     assert spooled <= 600_000
+    site.open_platform()
     site.settled(150)
 
 
+@pytest.mark.timeout(300)
+def test_copies_that_are_only_kept_never_hold_an_image_back(make_site: Callable[..., Any]) -> None:
+    """A budget for two images and a week to keep each: ten come in one after the other, and nothing is sent twice."""
+    site = make_site(more="spool: {limit: 500KB, keep: 7d}\n")
+    site.begin()
+    for _ in range(10):
+        big(site)
+    site.settled(150)
+    assert len(site.receipts()) == 10
+    assert "SPOOL_FULL" not in site.conditions()
+
+
+@pytest.mark.timeout(300)
+def test_a_reserve_that_is_reached_lets_images_wait_and_the_disk_never_fills(
+    make_site: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Without any setting, while the platform is away: a twentieth of the disk stays, and the journal has room."""
+    whole = 192 << 20
+    with small_disk(tmp_path / "small", whole) as disk:
+        site = make_site(state_folder=disk / "state")
+        site.open_agent(fresh=True)
+        for _ in range(50):
+            big(site, 4_000_000)
+        assert wait_until(lambda: "SPOOL_FULL" in site.conditions(), 60, 0.1), site.conditions()
+        (detail,) = site.conditions()["SPOOL_FULL"]
+        assert detail == "only the reserve of 9.6 MiB is left on the disk"
+        room = os.statvfs(disk)
+        assert room.f_bavail * room.f_frsize > whole // 40
+        site.open_platform()
+        site.settled(200)
+        site.close()
+
+
+@pytest.mark.timeout(200)
+def test_a_spool_that_somebody_removes_is_made_anew_from_the_sources(site: Any) -> None:
+    """While the agent runs, and images wait in it to be sent."""
+    site.begin()
+    assert site.wait_delivered(site.drop(1), 30)
+    site.platform.kill()
+    waiting = site.drop(3)
+    assert wait_until(lambda: [row["state"] for row in site.rows()].count("MATCHED") == 3, 30)
+    shutil.rmtree(site.state / "spool")
+    more = site.drop(2)
+    site.open_platform()
+    assert site.wait_delivered(waiting | more, 60), (site.conditions(), site.agent_log.read_text()[-2000:])
+    site.settled()
+    assert site.conditions() == {}
+
+
 def test_a_link_to_what_can_not_be_read_delays_no_other(site: Any) -> None:
-    """It is refused unread, and the others flow. A bad sector on one file is not played here."""
+    """It is refused unread, and the others flow; `test_sectors` plays a bad sector on one file."""
     site.begin()
     (first,) = site.drop(1)
     assert site.wait_delivered({first}, 30)
