@@ -90,6 +90,8 @@ PLATFORMS: Final[dict[str, tuple[str, str]]] = {
     "dimse": ("irisdrop.platforms.dimse", "open_platform"),
     "iris": ("irisdrop.platforms.iris", "open_platform"),
 }
+# Kinds at which a person's correction takes the place of what was sent before. The others get a second image.
+CORRECTING: Final = frozenset({"http"})
 WORKLISTS: Final[dict[str, tuple[str, str]]] = {
     "platform": ("irisdrop.platforms.http_worklist", "open_worklist"),
     "csv": ("irisdrop.platforms.worklist_file", "open_worklist"),
@@ -106,6 +108,11 @@ def open_platform(config: Config) -> Platform:
         raise Foreseen("NO_PLATFORM", "the configuration names no platform", "add `platform:` to it.")
     platform: Platform = _factory(PLATFORMS, config.platform.kind)(config)
     return platform
+
+
+def corrects(config: Config) -> bool:
+    """Whether a delivered image that is given to another order takes the place of the first, not a place beside it."""
+    return config.platform is None or config.platform.kind in CORRECTING
 
 
 def open_worklist(config: Config) -> WorklistSource:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irisdrop.platforms import corrects
 from irisdrop.surface.mask import visible
 from irisdrop.surface.opened import Records, as_json, records
 from irisdrop.vocabulary.faults import Foreseen
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from irisdrop.profiles.profile import DeviceProfile
 
 
+SECOND = (
+    "This platform can't take an image back: it keeps the one that it has, and gets a second one with the next order. "
+    "Have the first one removed there."
+)
 NUMBERS = click.argument("numbers", type=int, nargs=-1, required=True, metavar="ID...")
 
 
@@ -109,6 +114,8 @@ def assign(
         for number in numbers:
             image = desk.assign(number, entry, by=by, eye=eye, despite=codes)
             told.append(f"Image {number} goes to the order as the {_eye(image.eye)} in {opened.config.undo:g} seconds.")
+            if image.replaces is not None and not corrects(opened.config):
+                told.append(SECOND)
 
 
 @quarantine.command("release")
@@ -153,13 +160,16 @@ def undo(config_path: Path | None, numbers: tuple[int, ...], by: str) -> None:
 @click.option("--why", required=True, metavar="TEXT", help="What was wrong with the delivery.")
 @click.pass_obj
 def recall(config_path: Path | None, numbers: tuple[int, ...], by: str, why: str) -> None:
-    """Take delivered images back; the next assignment corrects the platform's record."""
-    with _acting(config_path) as (_, desk, told):
+    """Take delivered images back; the next assignment corrects the platform's record, or where the platform can't be
+    corrected (every kind but http) sends a second image."""
+    with _acting(config_path) as (opened, desk, told):
         for number in numbers:
             desk.recall(number, by=by, why=why)
             told.append(
                 f"Image {number} is back in quarantine; the platform keeps it where it was until it is assigned."
             )
+        if not corrects(opened.config):
+            told.append(SECOND)
 
 
 @contextmanager

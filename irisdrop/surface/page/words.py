@@ -156,6 +156,8 @@ WORDS: Final[dict[str, str]] = {
     "recall": "Call it back…",
     "recall_why": "What is wrong with the delivery?",
     "recall_now": "Call it back",
+    "recall_second": "This platform can't take an image back: it keeps this one, and gets a second one when you give the image "
+    "to its order. Have the first one removed there.",
     "no_such_image": "There is no such image.",
     "to_quarantine": "Open it in the quarantine",
     # profiles

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from irisdrop.vocabulary.deliveries import Receipt
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
 
@@ -94,3 +95,24 @@ def test_an_image_that_is_not_there_is_foreseen(quarantine: Any) -> None:
     assert done.returncode == 1
     assert "There is no image 99." in done.stderr
     assert "Try:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("platform", "second"),
+    [("{kind: http, url: 'http://127.0.0.1:9/v1'}", False), ("{kind: folder, path: given}", True), (None, False)],
+    ids=["http", "folder", "none"],
+)
+def test_who_calls_an_image_back_is_told_where_the_platform_will_get_a_second_one(
+    quarantine: Any, records: Any, tmp_path: Path, platform: str | None, second: bool
+) -> None:
+    """Before it is sent: nothing of ours can take the first one away there."""
+    with (tmp_path / "irisdrop.yaml").open("a") as config:
+        config.write(f"platform: {platform}\n" if platform else "")
+    image = records.matched(name="5.jpg", content=b"picture 5")
+    records.attempts.confirm(image, Receipt("r1", image.digest, "E1", "R", "then"), "receipt")
+    done = quarantine("recall", str(image.id), "--why", "another patient's", "--by", "anna")
+    assert done.returncode == 0, done.stderr
+    assert ("gets a second one" in done.stdout) is second
+    done = quarantine("assign", str(image.id), "--entry", "E1", "--eye", "R", "--by", "anna")
+    assert done.returncode == 0, done.stderr
+    assert ("gets a second one" in done.stdout) is second

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from irisdrop.record.attempts import Attempts
 from irisdrop.record.audit import Kind
+from irisdrop.vocabulary.deliveries import Receipt
+from irisdrop.vocabulary.states import Event
 
 
 def looks(clinic: Any) -> list[tuple[str, int]]:
@@ -63,3 +70,18 @@ def test_an_image_is_not_shown_whose_look_could_not_be_told(clinic: Any, monkeyp
     monkeypatch.setattr(clinic.office, "looked_at", full)
     answer = clinic.ask("GET", f"/images/{image.id}", cookie=clinic.cookie())
     assert answer.status == 500 and "00815" not in answer.text
+
+
+@pytest.mark.parametrize(("kind", "second"), [("http", False), ("folder", True), ("iris", True), ("dimse", True)])
+def test_who_calls_an_image_back_reads_before_where_the_platform_will_get_a_second_one(
+    clinic: Any, kind: str, second: bool
+) -> None:
+    clinic.config = replace(clinic.config, platform=SimpleNamespace(kind=kind))
+    image = clinic.refused("00815", PatientName="Muster^Anna")
+    entry = clinic.order("00815", "Muster^Anna")
+    given = clinic.journal.move(image, Event.ASSIGN, "anna", "by hand", entry=entry, eye="R")
+    receipt = Receipt("r1", image.digest, entry, "R", "then")
+    Attempts(clinic.journal, clinic.clock).confirm(given, receipt, "receipt")
+    answer = clinic.ask("GET", f"/images/{image.id}", cookie=clinic.cookie())
+    assert "Call it back" in answer.text
+    assert ("gets a second one" in answer.text) is second

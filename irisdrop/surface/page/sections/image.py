@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from irisdrop.platforms import corrects
 from irisdrop.surface.exams import eye_of, says_hour
 from irisdrop.surface.page import shown, words
 from irisdrop.surface.page.office import Office
@@ -64,6 +65,7 @@ def image(office: Office, number: int) -> dict[str, Any] | None:
         else None,
         "waits": one.state is State.QUARANTINED,
         "delivered": one.state is State.DELIVERED,
+        "second": not corrects(office.config),
     }
 
 
