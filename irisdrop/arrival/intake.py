@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -10,11 +10,12 @@ from typing import Final
 from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, unpack
 from irisdrop.arrival.scan import below
 from irisdrop.arrival.settling import Pending
-from irisdrop.arrival.sidecars import Sidecars
-from irisdrop.arrival.take import Changed, Incomplete, NotPlain, Order, Outcome, Taken, TooLarge, take
+from irisdrop.arrival.sidecars import Changing, Sidecars
+from irisdrop.arrival.take import Changed, Incomplete, NotPlain, Order, Outcome, Taken, TooLarge, refusal, take
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import Arrival, Journal
 from irisdrop.record.known import Standing
+from irisdrop.record.sources import Source, Sources
 from irisdrop.record.spool import Origin, Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
@@ -57,12 +58,15 @@ class Intake:
             return self._open(arrival, pending, order, self.profile(), stopped)
         outcome = take(order, self.spool, self.clock.now().timestamp(), stopped)
         if isinstance(outcome, Taken):
+            beside: list[Source] = []
             if self.sidecars is not None and outcome.new:
                 try:
-                    self.sidecars.keep(outcome.digest, pending.folder, pending.base)
-                except OSError:
-                    return Changed()  # its companion file is being written: both are read once more
-            return self._settle(arrival, pending, outcome)
+                    beside = self.sidecars.keep(outcome.digest, pending.folder, pending.base)
+                except Changing:
+                    return Changed()  # both are read once more
+                except OSError as error:
+                    return refusal(error)  # it waits for its companion file as for itself
+            return self._settle(arrival, pending, outcome, beside)
         if isinstance(outcome, TooLarge):
             self._turn_away(arrival, pending, Code.TOO_LARGE, f"{outcome.size} bytes")
         elif isinstance(outcome, NotPlain):
@@ -104,15 +108,18 @@ class Intake:
             with self.journal.transaction():
                 for member in fresh[begin : begin + AT_ONCE]:
                     taken = Taken(member.digest, member.size, racy, True, False, True)
-                    outcome = self._settle(arrival.within(member.path), pending, taken, member.flaw)
-                    if isinstance(outcome, Changed):
-                        raise _SpoolLost
+                    self._write(arrival.within(member.path), pending, taken, member.flaw)
                 standing = Standing.PENDING
                 if begin + AT_ONCE >= len(fresh):
                     self.journal.open_archive(arrival, len(opened.members))
+                    self._sources.note_archive(self.camera, Source(arrival.path, opened.digest), self.clock.now())
                     standing = Standing.RACY if racy else Standing.SETTLED
                 known = (arrival.base, arrival.fingerprint, standing)
                 self.journal.known.note(arrival.camera, arrival.folder, [known])
+
+    @property
+    def _sources(self) -> Sources:
+        return Sources(self.journal.database)
 
     def _digests(self, path: str) -> set[str | None]:
         return {image.digest for image in self.journal.at_path(path)}
@@ -139,30 +146,37 @@ class Intake:
             force=force or pending.racy,
         )
 
-    def _settle(self, arrival: Arrival, pending: Pending, taken: Taken, flaw: str | None = None) -> Outcome:
+    def _settle(self, arrival: Arrival, pending: Pending, taken: Taken, beside: list[Source]) -> Outcome:
+        flaw = None
         if not taken.complete:
             flaw = "it is empty" if taken.size == 0 else "it stopped before the end of its format"
         try:
-            with self.journal.transaction():
-                image = self.journal.settle(
-                    arrival,
-                    taken.digest,
-                    taken.size,
-                    arrived=pending.arrived,
-                    live=pending.live,
-                    racy=taken.racy and not pending.racy,
-                    grown=taken.grown,
-                    ask_first=self.ask_first(pending.arrived),
-                )
-                if image is not None and not self.spool.holds(taken.digest):
-                    raise _SpoolLost
-                if image is not None and flaw is not None:
-                    self.journal.refuse(image, Code.UNREADABLE, flaw)
+            image = self.journal.share(lambda: self._write(arrival, pending, taken, flaw, beside))
         except _SpoolLost:
             return Changed()
         if image is not None:
             self.on_settled()
         return taken
+
+    def _write(
+        self, arrival: Arrival, pending: Pending, taken: Taken, flaw: str | None, beside: Iterable[Source] = ()
+    ) -> ImageFile | None:
+        image = self.journal.settle(
+            arrival,
+            taken.digest,
+            taken.size,
+            arrived=pending.arrived,
+            live=pending.live,
+            racy=taken.racy and not pending.racy,
+            grown=taken.grown,
+            ask_first=self.ask_first(pending.arrived),
+        )
+        if image is not None and not self.spool.holds(taken.digest):
+            raise _SpoolLost
+        if image is not None and flaw is not None:
+            self.journal.refuse(image, Code.UNREADABLE, flaw)
+        self._sources.note_companions(self.camera, arrival.path, beside, self.clock.now())
+        return image
 
     def _turn_away(self, arrival: Arrival, pending: Pending, code: Code, detail: str) -> None:
         if self.journal.turn_away(arrival, code, detail, arrived=pending.arrived, live=pending.live):

@@ -62,14 +62,14 @@ def test_an_archive_of_many_members_settles_in_parts_and_goes_on_after_a_crash(
     monkeypatch.setattr(intake, "AT_ONCE", 3)
     members = {f"{number}.jpg": picture(b"%d" % number) for number in range(8)}
     site.drop("a.zip", archive(members))
-    settles, real = itertools.count(), Intake._settle
+    settles, real = itertools.count(), Intake._write
 
     def dies(self, *given):
         if next(settles) == 4:
             raise RuntimeError("the agent dies")
         return real(self, *given)
 
-    monkeypatch.setattr(Intake, "_settle", dies)
+    monkeypatch.setattr(Intake, "_write", dies)
     watched()
     site.wait(lambda: site.told("STAGE_FAILED") != [])
     assert len(site.images(State.SETTLED)) == 3
