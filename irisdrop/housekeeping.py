@@ -11,6 +11,7 @@ from typing import Final
 from irisdrop.clearance import Clearance
 from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
 from irisdrop.matching.series import CALLED_BACK, EXAM_OVER, WITH_ORDER, TooFew, flickers, one_eyed, too_few
+from irisdrop.platforms import silent
 from irisdrop.profiles.config import CameraSettings, Config
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
@@ -177,7 +178,16 @@ class Housekeeping:
 
     def _may_go(self, digest: str, before: datetime) -> bool:
         images = self._journal.with_digest(digest)
-        return bool(images) and all(i.state in ENDED and self._journal.since(i.id) < before for i in images)
+        return bool(images) and all(self._over(image, before) for image in images)
+
+    def _over(self, image: ImageFile, before: datetime) -> bool:
+        if image.state is State.UPLOADED:
+            # By the site's own choice alone: nobody ever says that such an image is on its order.
+            keep = self._config.spool.uploaded if silent(self._config) else None
+            if keep is None:
+                return False
+            return self._journal.since(image.id) < self._clock.now() - timedelta(seconds=keep)
+        return image.state in ENDED and self._journal.since(image.id) < before
 
 
 def _missing(found: list[TooFew]) -> dict[str, str]:

@@ -175,6 +175,39 @@ def test_bytes_of_an_image_on_its_way_never_go(records: Any, tmp_path: Path, sta
     assert records.spool.holds(image.digest)
 
 
+SILENT = "kind: iris, organization: G, container: images, connection_string: {env: X}, stamp: {exif: Artist}"
+
+
+@pytest.mark.parametrize(
+    ("platform", "uploaded", "goes"),
+    [
+        (f"{{{SILENT}}}", "", False),
+        (f"{{{SILENT}}}", ", uploaded: 90d", True),
+        (f"{{{SILENT}, events: owner, events_queue: e, events_keep: kept}}", ", uploaded: 90d", False),
+        ("{kind: http, url: 'https://reading.example/v1'}", ", uploaded: 90d", False),
+        ("{kind: dimse, host: pacs, port: 104, called: PACS, receipt: none}", ", uploaded: 90d", True),
+        ("{kind: dimse, host: pacs, port: 104, called: PACS}", ", uploaded: 90d", False),
+    ],
+    ids=["never", "chosen", "events", "http", "no query", "query"],
+)
+def test_a_copy_that_nobody_confirms_goes_by_the_sites_own_choice_alone(
+    records: Any, tmp_path: Path, platform: str, uploaded: str, goes: bool
+) -> None:
+    image = records.matched()
+    records.journal.move(image, Event.UPLOAD, "irisdrop", "in the container")
+    camera = "{name: room-2, profile: topcon-nw400, folder: exports, after: {move: done}}"
+    text = f"platform: {platform}\nspool: {{keep: 7d{uploaded}}}\nworklist: {{from: csv, path: o.csv}}\ncameras: [{camera}]\n"
+    config = parse_config(text, tmp_path / "irisdrop.yaml")
+    house = Housekeeping(config, records.journal, records.spool, records.conditions, records.clock)
+    records.clock.advance(90 * DAY - 1)
+    house.turn()
+    assert records.spool.holds(image.digest)
+    records.clock.advance(2)
+    house.turn()
+    assert records.spool.holds(image.digest) is not goes
+    assert Path(image.path).exists()
+
+
 def test_the_week_begins_anew_for_bytes_that_come_again(records: Any, tmp_path: Path) -> None:
     image = delivered(records, "a/000815_R.jpg")
     records.clock.advance(8 * DAY)

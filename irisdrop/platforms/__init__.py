@@ -115,6 +115,15 @@ def corrects(config: Config) -> bool:
     return config.platform is None or config.platform.kind in CORRECTING
 
 
+def silent(config: Config) -> bool:
+    """Whether the platform's answer to an upload is the last that it ever says of an image: UPLOADED is its end."""
+    platform = config.platform
+    if platform is None:
+        return False
+    how = {"iris": "events", "dimse": "receipt"}.get(platform.kind)
+    return how is not None and platform.options[how] == "none"
+
+
 def open_worklist(config: Config) -> WorklistSource:
     """The worklist that the configuration names. Raises Foreseen where it names none, or none that can be used."""
     if config.worklist is None:

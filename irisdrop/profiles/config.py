@@ -76,12 +76,14 @@ class CameraSettings:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Our own copies: how long they stay after delivery (seconds), how many bytes they may take, and how many of the
-    disk stay free (None: see `record.budget`)."""
+    """Our own copies: how long they stay after delivery (seconds), how many bytes they may take, how many of the disk
+    stay free (None: see `record.budget`), and how long they stay after an upload that nobody ever confirms (None: for
+    ever)."""
 
     keep: float
     limit: int | None
     reserve: int | None = None
+    uploaded: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

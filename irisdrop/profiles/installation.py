@@ -68,7 +68,7 @@ def assembled(found: Document, written: WrittenConfig, path: Path) -> Config:
         platform=platform_of(found, written, base),
         worklist=worklist_of(found, written, base),
         cameras=tuple(camera_of(found, index, one, base) for index, one in enumerate(written.cameras)),
-        spool=Spool(written.spool.keep, written.spool.limit, written.spool.reserve),
+        spool=Spool(written.spool.keep, written.spool.limit, written.spool.reserve, written.spool.uploaded),
         journal=Journal(written.journal.keep),
         largest=written.largest,
         undo=written.undo,

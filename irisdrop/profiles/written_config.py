@@ -90,6 +90,10 @@ class WrittenSpool(Written):
     reserve: Size | None = Field(
         None, description="How much of the disk stays free; default: 1GiB, on a small disk 5 % of it."
     )
+    uploaded: Duration | None = Field(
+        None,
+        description="How long a copy stays after the upload where no platform ever confirms it; default: for ever.",
+    )
 
 
 class WrittenJournal(Written):
