@@ -35,7 +35,8 @@ def capture(readings: Sequence[Reading], situation: Situation) -> Capture | None
     """The span in which the image was taken, or None where nothing says.
 
     A stamp with an offset keeps it; one without is local to the site, and in the hour that a clock change repeats it
-    means both moments. A date alone is that whole day. Arrival stands in only where there is no date at all.
+    means both moments; in the one that a change leaves out it is impossible. A date alone is that whole day. Arrival
+    stands in only where there is no date at all.
     """
     stamped = _first(readings, "AcquisitionDateTime")
     day, hour = _first(readings, "AcquisitionDate"), _first(readings, "AcquisitionTime")
@@ -45,9 +46,8 @@ def capture(readings: Sequence[Reading], situation: Situation) -> Capture | None
         moment = datetime.combine(date.fromisoformat(day.value), time.fromisoformat(hour.value))
         return _span(moment, situation, f"{day.source} with {hour.source}")
     if day is not None:
-        midnight = _within_calendar(datetime.combine(date.fromisoformat(day.value), time()))
-        begin = _span(midnight, situation, day.source).begin
-        end = _span(midnight + timedelta(days=1), situation, day.source).begin
+        midnight = _within_calendar(datetime.combine(date.fromisoformat(day.value), time())) + situation.clock
+        begin, end = (_first_moment(moment, situation.zone) for moment in (midnight, midnight + timedelta(days=1)))
         return Capture(begin, end, day.source)
     if situation.live and situation.arrived is not None:
         return Capture(situation.arrived, situation.arrived + MOMENT, "arrival")
@@ -56,6 +56,8 @@ def capture(readings: Sequence[Reading], situation: Situation) -> Capture | None
 
 def implausible(found: Capture, situation: Situation, oldest: float) -> str | None:
     """Why a capture time can't be right, or None; `oldest` is in seconds before arrival."""
+    if found.skipped:
+        return f"{found.source} is in the hour that the clocks left out"
     if situation.arrived is None or found.source == "arrival":
         return None
     if found.begin > situation.arrived + FUTURE:
@@ -97,8 +99,23 @@ def instants(moment: datetime, zone: tzinfo) -> set[datetime]:
 
 
 def _span(moment: datetime, situation: Situation, source: str) -> Capture:
-    corrected = sorted(instant + situation.clock for instant in instants(moment, situation.zone))
-    return Capture(corrected[0], corrected[-1] + MOMENT, source)
+    moment = _within_calendar(moment) + situation.clock  # on the wall: what it is in UTC follows from the right time
+    found = sorted(instants(moment, situation.zone))
+    return Capture(found[0], found[-1] + MOMENT, source, skipped=_left_out(moment, situation.zone))
+
+
+def _first_moment(midnight: datetime, zone: tzinfo) -> datetime:
+    """When a day begins: the first of two midnights, and the change itself where it leaves midnight out."""
+    return _within_calendar(midnight).replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def _left_out(moment: datetime, zone: tzinfo) -> bool:
+    """Whether the clocks of the zone never show this time, because they were set forward over it."""
+    if moment.tzinfo is not None:
+        return False
+    moment = _within_calendar(moment)
+    there = moment.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there.replace(tzinfo=None, fold=0) != moment.replace(fold=0)
 
 
 def _within_calendar(moment: datetime) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import count, cycle
 from typing import Final, Literal
 
@@ -94,7 +94,8 @@ class _Schedule:
 
     def shot(self, room: str, patient: Patient, eye: str, at: float, days: float = 0.0) -> Shot:
         """The next picture of a camera, taken when it is exported, or so many days from then."""
-        taken = self._clinic.now + timedelta(seconds=at, days=days)
+        now = self._clinic.now  # in its zone, where an hour later need not be another hour on the wall
+        taken = (now.astimezone(UTC) + timedelta(seconds=at, days=days)).astimezone(now.tzinfo)
         return Shot(patient, eye, taken.replace(microsecond=0), next(self._numbers[room]))
 
     def add(self, room: str, at: float, shot: Shot, story: str, end: End, **more: object) -> Export:

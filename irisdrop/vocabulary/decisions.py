@@ -14,12 +14,14 @@ from irisdrop.vocabulary.reasons import Code
 class Capture:
     """When the image was taken, as the half-open span [begin, end) that is known; a date alone is a whole day.
 
-    `source` names the readings it comes from, or `arrival`.
+    `source` names the readings it comes from, or `arrival`; `skipped` says that the site's clocks never showed that
+    time, because they were set forward over it.
     """
 
     begin: datetime
     end: datetime
     source: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -146,3 +147,91 @@ def test_the_window_is_closed_at_both_ends() -> None:
 def test_a_stamp_is_on_its_own_day_and_on_the_sites() -> None:
     assert days("2025-01-15T02:00:00+00:00", NEW_YORK) == {"2025-01-15", "2025-01-14"}
     assert days("2025-01-14T22:00:00", NEW_YORK) == {"2025-01-14"}
+
+
+# ---------------------------------------------------------------------- clock changes
+
+BERLIN, LORD_HOWE, HAVANA = ZoneInfo("Europe/Berlin"), ZoneInfo("Australia/Lord_Howe"), ZoneInfo("America/Havana")
+
+
+def moments(read: Read, stamp: str, zone: tzinfo, clock: timedelta = timedelta(0)) -> tuple[list[str], str | None]:
+    """The first and the last moment (UTC, to the minute) that a stamp can mean, and why it can't be right."""
+    found = capture(read(AcquisitionDateTime=stamp), Situation(zone, clock=clock))
+    assert found is not None
+    spanned = [found.begin, found.end - MOMENT]
+    return [moment.astimezone(UTC).isoformat()[:16] for moment in spanned], implausible(found, Situation(zone), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("zone", "stamp", "first", "last"),
+    [
+        (BERLIN, "2026-10-25T02:30:00", "2026-10-25T00:30", "2026-10-25T01:30"),
+        (BERLIN, "2026-10-25T03:00:00", "2026-10-25T02:00", "2026-10-25T02:00"),
+        (NEW_YORK, "2026-11-01T01:30:00", "2026-11-01T05:30", "2026-11-01T06:30"),
+        (LORD_HOWE, "2026-04-05T01:45:00", "2026-04-04T14:45", "2026-04-04T15:15"),
+        (LORD_HOWE, "2026-04-05T01:15:00", "2026-04-04T14:15", "2026-04-04T14:15"),
+        (ZoneInfo("Asia/Kolkata"), "2026-10-25T02:30:00", "2026-10-24T21:00", "2026-10-24T21:00"),
+        (ZoneInfo("Asia/Kathmandu"), "2026-10-25T00:00:00", "2026-10-24T18:15", "2026-10-24T18:15"),
+    ],
+)
+def test_a_stamp_means_every_moment_at_which_the_clocks_showed_it(
+    read: Read, zone: ZoneInfo, stamp: str, first: str, last: str
+) -> None:
+    assert moments(read, stamp, zone) == ([first, last], None)
+
+
+LEFT_OUT = [
+    (BERLIN, "2026-03-29T02:30:00", True),
+    (BERLIN, "2026-03-29T01:59:59", False),
+    (BERLIN, "2026-03-29T02:00:00", True),
+    (BERLIN, "2026-03-29T03:00:00", False),
+    (BERLIN, "2026-03-29T02:30:00+01:00", False),
+    (NEW_YORK, "2026-03-08T02:30:00", True),
+    (NEW_YORK, "2026-03-29T02:30:00", False),
+    (LORD_HOWE, "2026-10-04T02:15:00", True),
+    (LORD_HOWE, "2026-10-04T02:30:00", False),
+    (ZoneInfo("Asia/Kolkata"), "2026-03-29T02:30:00", False),
+    (HAVANA, "2026-03-08T00:30:00", True),
+    (UTC, "2026-03-29T02:30:00", False),
+]
+
+
+@pytest.mark.parametrize(("zone", "stamp", "left_out"), LEFT_OUT)
+def test_a_time_that_the_clocks_left_out_is_impossible(read: Read, zone: tzinfo, stamp: str, left_out: bool) -> None:
+    """Its camera was not set forward, so each of its stamps is an hour off: no hour is chosen for it."""
+    why = moments(read, stamp, zone)[1]
+    assert why == ("filename:AcquisitionDateTime is in the hour that the clocks left out" if left_out else None)
+
+
+@pytest.mark.parametrize(("zone", "stamp", "left_out"), [case for case in LEFT_OUT if isinstance(case[0], ZoneInfo)])
+def test_the_machines_zone_changes_its_clocks_as_the_named_one_does(
+    read: Read, monkeypatch: pytest.MonkeyPatch, zone: ZoneInfo, stamp: str, left_out: bool
+) -> None:
+    monkeypatch.setenv("TZ", zone.key)
+    time.tzset()
+    try:
+        for each in (stamp, stamp.replace("-03-", "-11-").replace("-29T", "-01T")):
+            assert moments(read, each, MachineZone()) == moments(read, each, zone)
+        assert (moments(read, stamp, MachineZone())[1] is not None) == left_out
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_camera_that_is_corrected_is_judged_by_the_right_time(read: Read) -> None:
+    """On winter time all year, with `clock: 1h` in summer: half past two is half past three."""
+    assert moments(read, "2026-03-29T02:30:00", BERLIN, timedelta(hours=1)) == (["2026-03-29T01:30"] * 2, None)
+    assert moments(read, "2026-03-29T01:30:00", BERLIN, timedelta(hours=1))[1] is not None
+
+
+def test_a_day_whose_midnight_the_clocks_left_out_begins_with_the_change(read: Read) -> None:
+    days_of = [capture(read(AcquisitionDate=f"2026-03-0{day}"), Situation(HAVANA)) for day in (7, 8, 9)]
+    assert [found and (found.end - found.begin) / timedelta(hours=1) for found in days_of] == [24, 23, 24]
+    assert days_of[1] is not None and days_of[1].begin == datetime(2026, 3, 8, 5, tzinfo=UTC)
+    assert implausible(days_of[1], Situation(HAVANA), 1.0) is None
+
+
+def test_a_day_whose_midnight_comes_twice_has_both(read: Read) -> None:
+    found = capture(read(AcquisitionDate="2026-11-01"), Situation(HAVANA))
+    assert found is not None
+    assert (found.begin, found.end - found.begin) == (datetime(2026, 11, 1, 4, tzinfo=UTC), timedelta(hours=25))
