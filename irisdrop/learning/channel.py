@@ -72,7 +72,7 @@ def learn_channel(name: str, texts: Sequence[str | None], people: Sequence[Seque
             found.unsure.append(f"{len(group)} exports are named in a way that only one person's are: not read")
     found.rules = sorted(agreed(found.rules, of_somebody), key=lambda rule: -len(rule.exports))[:MOST_LAYOUTS]
     of_nobody = [said for said in chosen if not said.spans]
-    if not found.rules and name in ("filename", "folder") and len(of_nobody) > 1:
+    if not found.rules and name.partition(":")[0] in ("filename", "folder", "sidecar") and len(of_nobody) > 1:
         rule = tried(of_nobody, folder)
         if rule is not None and rule.layout.keys & set(WORTH):
             found.rules.append(rule)

@@ -9,6 +9,7 @@ from itertools import cycle
 from typing import Final
 
 from irisdrop.learning.channel import Channel, Rule
+from irisdrop.learning.companions import form_of, place_of
 from irisdrop.learning.layout import Row, eye_of
 from irisdrop.learning.tokens import Token, tokens
 
@@ -40,6 +41,7 @@ def profile_text(
     ]
     for channel in channels:
         lines += read_lines(channel)
+    lines += sidecar_lines([channel for channel in channels if channel.name.startswith("sidecar:")])
     if dicom:
         lines += ["  - dicom:", *(f"      {quoted(place)}: {key}" for place, key in dicom.items())]
     cleaned = clean_of(rules)
@@ -60,9 +62,20 @@ def globs(texts: Sequence[str]) -> str:
 def read_lines(channel: Channel) -> list[str]:
     """The rules of one channel."""
     source, _, place = channel.name.partition(":")
+    if source == "sidecar":
+        return []  # its places stand together
     if not place:
         return [f"  - {source}: {single(rule.pattern)}" for rule in channel.rules]
     return [f"  - {source}: {{{quoted(place)}: {target(rule)}}}" for rule in channel.rules[:1]]
+
+
+def sidecar_lines(channels: Sequence[Channel]) -> list[str]:
+    """The rule of a companion file with all its places."""
+    if not channels:
+        return []
+    file, _ = place_of(channels[0])
+    places = [f"        {quoted(place_of(channel)[1])}: {target(channel.rules[0])}" for channel in channels]
+    return ["  - sidecar:", f"      file: {json.dumps(file)}", f"      {form_of(file)}:", *places, "      wait: 30s"]
 
 
 def target(rule: Rule) -> str:
@@ -177,6 +190,8 @@ class Inventor:
         if token.key == "PatientName":
             words = iter(cycle(PEOPLE[number]))
             return re.sub(r"[^\W\d_]+", lambda word: like(word[0], next(words)), token.text)
+        if token.key == "PatientSex":
+            return token.text  # of one half of mankind
         if token.key == "PatientBirthDate":
             day = BORN[number]
             return re.sub("%Y", day[:4], re.sub("%m", day[4:6], re.sub("%d", day[6:], token.form or "%Y%m%d")))

@@ -206,12 +206,27 @@ def places_in_xml(text: str) -> Iterable[str]:
 
     in_xml(text)  # refuses what is not followed
     root = ElementTree.fromstring(DECLARATION.sub("", text, count=1).encode(), ElementTree.XMLParser(encoding="utf-8"))
+    above = {child: parent for parent in root.iter() for child in parent}
+    parents: dict[str, set[str]] = {}
+    for element, parent in above.items():
+        parents.setdefault(_name(element.tag), set()).add(_name(parent.tag))
     for element in root.iter():
-        name = element.tag.rpartition("}")[2]
+        name = _name(element.tag)
+        # A name that stands below several others is told with the one above it: Patient/ID is not Device/ID.
+        path = (
+            f"//{_name(above[element].tag)}/{name}"
+            if len(parents.get(name, ())) > 1 and element in above
+            else f"//{name}"
+        )
         if len(element) == 0:
-            yield f"//{name}"
+            yield path
         for attribute in element.attrib:
-            yield f"//{name}/@{attribute}"
+            yield f"{path}/@{attribute}"
+
+
+def _name(tag: str) -> str:
+    """A tag without its namespace."""
+    return tag.rpartition("}")[2]
 
 
 def places_in_json(text: str) -> Iterable[str]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from irisdrop.identity.contents import Contents, WantedSidecar
     from irisdrop.learning.spans import Person
 
-SIDECARS: Final = {".xml": "xml", ".json": "json", ".csv": "csv", ".ini": "ini", ".txt": "ini"}
 UP: Final = 4  # folders
 WIDEST: Final = 100
 
@@ -78,9 +77,10 @@ def contents_of(file: Path) -> Contents:
 def sidecars(file: Path) -> Iterator[WantedSidecar]:
     """Files beside an image that carry its name."""
     from irisdrop.identity.contents import WantedSidecar
+    from irisdrop.learning.samples import ENDINGS
 
     for other in sorted(file.parent.iterdir()):
-        form = SIDECARS.get(other.suffix.lower())
+        form = ENDINGS.get(other.suffix.lower())
         if form and other != file and other.stem in (file.stem, file.name) and other.is_file():
             yield WantedSidecar(other.name, other, form, ())
 
