@@ -94,7 +94,7 @@ def _end(file: BinaryIO, size: int) -> tuple[int, int, int, int] | None:
     begin = max(0, size - COMMENT - END.size - LOCATOR.size)
     file.seek(begin)
     tail = file.read(size - begin)
-    at = tail.rfind(b"PK\x05\x06", 0, len(tail) - END.size + 4)
+    at = tail.rfind(b"PK\x05\x06", 0, max(0, len(tail) - END.size + 4))
     while at >= 0:
         _, _, _, _, count, length, offset, comment = END.unpack_from(tail, at)
         if at + END.size + comment <= len(tail):  # else these four bytes stand in a comment, or it is not all there
