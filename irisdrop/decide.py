@@ -382,7 +382,8 @@ class Decider:
                 return False
             decision = self.decision(image, profile)
             if isinstance(decision, Matched) and decision.entry.id == image.entry:
-                self._journal.note(image, entry=image.entry, eye=decision.eye)
+                # With the decision: an order or eye that differs from it is taken for a damaged one.
+                self._journal.note(image, entry=image.entry, eye=decision.eye, decision=plain_decision(decision))
                 self._on_matched()
                 return True
         unmatch(self._journal, image, "its order was changed and no longer fits")

@@ -215,13 +215,24 @@ class Courier:
         for image in held:
             left = self.attempts.open_attempt(image.id)
             if left is None:
-                log.info("image %s not sent: its order was withdrawn or changed", image.id)
-                self._stand_back(image)
+                self._doubt(image)
                 continue
             # Nobody holds it, so an attempt without outcome is one that a failure of ours cut off. It may fail again,
             # so it waits as after any other failure and the others go first.
             next_try = self._after(delay(image.tries, self._rng))
             self._cut_off(left, tries=image.tries + 1, next_try=next_try)
+
+    def _doubt(self, image: ImageFile) -> None:
+        """Its order was withdrawn or changed: whoever decides looks at it. Or what the journal says of it is not what was
+        decided: nobody knows which is wrong, so it is decided again from what was read."""
+        if not self.attempts.in_doubt(image):
+            log.info("image %s not sent: its order was withdrawn or changed", image.id)
+            self._stand_back(image)
+            return
+        log.error("image %s not sent: its order or eye in the journal is not the one that was decided", image.id)
+        with contextlib.suppress(StaleImage):
+            unmatch(self._journal, image, "its order or eye in the journal is not the one that was decided")
+        self._on_unmatched()
 
     def _put_back(self) -> None:
         """What was begun and not sent is due as before; none of its bytes left."""

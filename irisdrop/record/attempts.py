@@ -10,6 +10,7 @@ from typing import Any
 from irisdrop.record.audit import MINOR, SERIOUS, SUCCESS, Kind
 from irisdrop.record.course import Course
 from irisdrop.record.database import Database
+from irisdrop.record.doubt import doubtful
 from irisdrop.record.images import image as as_image
 from irisdrop.record.journal import AGENT, Journal, StaleImage
 from irisdrop.record.text import moment, stamp
@@ -60,19 +61,25 @@ class Attempts:
                 raise StaleImage(f"image {image.id} is being sent already")
             if self._journal.order_unsure(image.id):
                 raise StaleImage(f"the order of image {image.id} was withdrawn or changed")
+            if self.in_doubt(image):
+                raise StaleImage(f"the order or eye of image {image.id} is not the one that was decided")
             return self._open(now)
+
+    def in_doubt(self, image: ImageFile) -> bool:
+        """Whether an image's order or eye is no longer the one that was decided: see `record.doubt`."""
+        return bool(doubtful(self._db, [image]))
 
     def begin_due(
         self, limit: int, busy: frozenset[int], size: int
     ) -> tuple[list[tuple[ImageFile, Attempt]], list[ImageFile]]:
         """Open an attempt for each of the first `limit` due images of together at most `size` bytes, but for one, in
         one commit; and the images that could not be begun: left open by a failure of ours, or with an order that is
-        withdrawn or changed."""
+        withdrawn, changed or not the one that was decided."""
         with self._db.transaction():
             due = _within(size, self.due(limit, busy))
             if not due:
                 return [], []
-            held = self._open_of(due) | self._journal.orders_unsure(due)
+            held = self._open_of(due) | self._journal.orders_unsure(due) | doubtful(self._db, due)
             begun = [(image, self._open(image)) for image in due if image.id not in held]
             return begun, [image for image in due if image.id in held]
 

@@ -226,8 +226,9 @@ def test_an_image_that_reached_another_order_before_a_crash_is_not_sent_to_this_
     delivery.courier.resume()
     # The order was withdrawn meanwhile, and another one fitted.
     image = delivery.records.journal.get(image.id)
+    decision = (delivery.records.journal.decision(image.id) or "").replace("E2", "E1")
     with delivery.records.journal.transaction():
-        delivery.records.journal.note(image, entry="E1")
+        delivery.records.journal.note(image, entry="E1", decision=decision)
     delivery.turn()
     image = delivery.records.journal.get(image.id)
     assert (image.state, image.reason) == (State.QUARANTINED, Code.ASSIGNED_ELSEWHERE)
@@ -377,4 +378,35 @@ def test_a_wall_clock_that_was_set_back_while_nothing_ran_holds_nothing_up(deliv
     delivery.open()
     delivery.courier.resume()
     assert delivery.drain() < 60
+    assert delivery.state(image) == "DELIVERED"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("eye", "'L'"), ("entry", "'E2'"), ("decision", "replace(decision, 'E1', 'E2')"), ("decision", "'{'")],
+)
+def test_an_order_or_eye_that_lost_a_bit_is_never_sent_and_is_decided_again(
+    delivery: Any, column: str, value: str
+) -> None:
+    """It leaves a value that could be, so no page, index or text tells of it; the decision stands there twice."""
+    entry = delivery.order()
+    delivery.order("E2")
+    image = delivery.matched(entry)
+    with delivery.records.journal.transaction():
+        # The order that the value names is as old as the other one: its number of change betrays nothing.
+        delivery.records.journal.database.execute("UPDATE entries SET change = 1")
+        delivery.records.journal.database.execute(f"UPDATE images SET entry_change = 1, {column} = {value}")
+    delivery.turn()
+    assert delivery.platform.sent == []
+    assert delivery.state(image) == "IDENTIFIED"
+    now = delivery.records.journal.get(image.id)
+    assert (now.entry, now.eye) == (None, None)
+    assert delivery.records.journal.undecided() == [now]
+
+
+def test_an_order_that_a_person_chose_is_sent_whatever_was_decided_before(delivery: Any) -> None:
+    delivery.order()
+    image = delivery.matched(delivery.order("E2"))
+    delivery.records.journal.note(image, entry="E1", eye="L", assigned_by="anna")
+    delivery.turn()
     assert delivery.state(image) == "DELIVERED"

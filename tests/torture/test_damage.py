@@ -81,3 +81,21 @@ def test_a_damaged_journal_is_rebuilt_from_spool_and_platform(site: Any, seed: i
     site.settled()
     assert len(site.receipts()) == 6
     assert puts(site) == 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_order_or_eye_that_was_changed_on_the_disk_reaches_nobody_else(site: Any, seed: int) -> None:
+    """The value could be one, so nothing in the file tells of it; the images waited for the platform meanwhile."""
+    site.begin()
+    assert site.wait_delivered(site.drop(1), 30)
+    site.platform.kill()
+    waiting = site.drop(6)
+    assert wait_until(lambda: states(site).count("MATCHED") == 6, 30)
+    site.agent.kill()
+    before = [(row["entry"], row["eye"]) for row in site.rows()]
+    damage.changed(site.state / "journal.db", random.Random(seed))
+    assert [(row["entry"], row["eye"]) for row in site.rows()] != before
+    site.begin()
+    assert site.wait_delivered(waiting, 60)
+    site.settled()
+    assert "is not the one that was decided" in site.agent_log.read_text()

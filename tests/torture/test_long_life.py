@@ -7,21 +7,9 @@ from typing import Any
 
 import pytest
 from rig.nursery import wait_until
+from soak import Year, handles, memory
 
 STEP = 500
-
-
-def memory(pid: int) -> int:
-    """Bytes that a process holds in memory and shares with nobody's file."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    raise ProcessLookupError(pid)
-
-
-def handles(pid: int) -> int:
-    """Files, sockets and pipes that it has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 @pytest.mark.timeout(400)
@@ -50,3 +38,13 @@ def small(site: Any) -> set[str]:
     path, content = site.camera._name(), picture(site.camera.rng, 900)
     path.write_bytes(content)
     return {site.camera._complete(path, content).digest}
+
+
+@pytest.mark.timeout(400)
+def test_a_few_days_of_the_long_run(tmp_path: Path) -> None:
+    """So that `soak.py`, which is too slow for each change, stays fit to be run: all is delivered once, also over a restart."""
+    year = Year(tmp_path, days=4, patients=5, pictures=4, seed="1")
+    year.go()
+    assert len(year.digests) == 80
+    assert year.measures
+    assert year.findings == []

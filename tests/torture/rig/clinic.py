@@ -154,7 +154,11 @@ class Clinic:
 
     def receipts(self) -> list[dict[str, Any]]:
         """Every receipt that the platform ever gave."""
-        return rows_of(self.data / "platform.sqlite3", self.root / "look", "SELECT * FROM receipt ORDER BY seq")
+        return self.rows_of_platform("SELECT * FROM receipt ORDER BY seq")
+
+    def rows_of_platform(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the platform's own database."""
+        return rows_of(self.data / "platform.sqlite3", self.root / "look", sql)
 
     def conditions(self) -> dict[str, list[str]]:
         """The conditions that are raised, shown yet or not: code → details."""

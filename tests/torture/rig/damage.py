@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
 from pathlib import Path
 
 
@@ -19,6 +21,7 @@ def harm(state: Path, rng: random.Random) -> str:
         "bytes flipped": _bytes,
         "header spoilt": _header,
         "emptied": _emptied,
+        "order or eye changed": changed,
     }
     name = rng.choice(sorted(kinds))
     kinds[name](state / "journal.db", rng)
@@ -77,6 +80,22 @@ def _header(file: Path, rng: random.Random) -> None:
 def _emptied(file: Path, _: random.Random) -> None:
     if file.exists():
         file.write_bytes(b"")
+
+
+def changed(file: Path, rng: random.Random) -> None:
+    """A bit that flips and leaves what could be: no page, index or text tells of it."""
+    if not file.exists():
+        return
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(file)) as journal, journal:
+        for number, entry, eye in journal.execute(
+            "SELECT id, entry, eye FROM images WHERE state = 'MATCHED'"
+        ).fetchall():
+            if rng.random() < 0.5:
+                journal.execute("UPDATE images SET eye = ? WHERE id = ?", ("L" if eye == "R" else "R", number))
+            else:
+                others = [row[0] for row in journal.execute("SELECT id FROM entries WHERE id <> ?", (entry,))]
+                if others:
+                    journal.execute("UPDATE images SET entry = ? WHERE id = ?", (rng.choice(others), number))
 
 
 def _spoil(file: Path, rng: random.Random, count: int, size: int) -> None:
