@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from irisdrop import __version__
+from irisdrop.arrival.archive import member_blocks
 from irisdrop.arrival.lookout import Lookout
 from irisdrop.decide import Decider
 from irisdrop.explain import prove
@@ -76,6 +77,7 @@ class Agent:
         tell_faulty(self.conditions, faulty)
         self.spool = Spool(config.state / "spool", config.spool.limit, config.spool.reserve)
         self.spool.elsewhere = partial(sources, self.journal)
+        self.spool.member = member_blocks
         self.spool.tidy()
         self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
         self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
+import re
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +23,8 @@ from irisdrop.record.spool import Spool
 from irisdrop.record.text import shown
 from irisdrop.vocabulary.images import MEMBER
 from irisdrop.vocabulary.keys import canonical
+
+log = logging.getLogger(__name__)
 
 MOST_UNPACKED: Final = 8 << 30  # bytes of all members together
 RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth is a bomb
@@ -200,7 +204,7 @@ def _look(chosen: list[_Chosen], size: int, largest: int) -> None:
     for member in (*(one.listed for one in chosen), *(beside for one in chosen for _, beside in one.beside)):
         if member.size > largest:
             raise Hostile("a member is larger than this site accepts")
-        if member.size > SMALL and member.size > RATIO * max(1, member.packed):
+        if _bomb(member):
             raise Hostile("a member unpacks to far more than a picture would")
     if any(beside.size > LARGEST for one in chosen for _, beside in one.beside):
         raise Hostile("a companion file in it is larger than any should be")
@@ -209,6 +213,10 @@ def _look(chosen: list[_Chosen], size: int, largest: int) -> None:
         raise Hostile("it unpacks to more than any export has")
     if total > SMALL_TOGETHER and total > RATIO * size:
         raise Hostile("it unpacks to far more than pictures would")
+
+
+def _bomb(member: Listed) -> bool:
+    return member.size > SMALL and member.size > RATIO * max(1, member.packed)
 
 
 def _digest(archive: BinaryIO, one: _Chosen, stopped: Callable[[], bool]) -> str:
@@ -272,3 +280,18 @@ def _flaw(spool: Spool, one: _Chosen) -> str | None:
 def _path(order: Order, one: _Chosen) -> str:
     """The path that a member has in the journal."""
     return f"{order.path}{MEMBER}{one.listed.path}"
+
+
+def member_blocks(path: str) -> Iterator[bytes]:
+    """The bytes of an archive's image by its path in the journal, as far as they can be read; whether they are still those
+    that were read, their digest tells."""
+    for sign in re.finditer(MEMBER, path):
+        try:
+            with os.fdopen(open_plain(path[: sign.start()]), "rb") as file:
+                members = listed(file, os.fstat(file.fileno()).st_size) or []
+                for one in members:
+                    if one.path == path[sign.end() :] and not _bomb(one):
+                        yield from content(file, one)
+                        return
+        except (OSError, Hostile) as error:
+            log.info("an archive can't be read: %s", type(error).__name__)

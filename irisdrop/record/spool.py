@@ -76,6 +76,8 @@ class Spool:
         self.budget = Budget(folder, limit, reserve)
         # Who else knows where the bytes of a digest came from: the journal, where the agent says so.
         self.elsewhere: Callable[[str], list[Origin]] = lambda _: []
+        # Who reads what lies in an archive, by the path that it has in the journal: arrival, where the agent says so.
+        self.member: Callable[[str], Iterator[bytes]] = lambda _: iter(())
         self._incoming = folder / "incoming"
         # Several threads take files: two exports of the same bytes must not lose each other's origin.
         self._guards = [threading.Lock() for _ in range(16)]
@@ -164,7 +166,8 @@ class Spool:
         for origin in self.origins(digest) or self.elsewhere(digest):
             copy = self.receive()
             try:
-                for block in _blocks(Path(origin.path)):
+                plain = os.path.lexists(origin.path)
+                for block in _blocks(Path(origin.path)) if plain else self.member(origin.path):
                     copy.write(block)
                 if copy.digest == digest:
                     self.keep(copy, origin)

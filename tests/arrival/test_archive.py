@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, unpack
+from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, member_blocks, unpack
 from irisdrop.arrival.system import fingerprint
 from irisdrop.arrival.take import Order, SpoolFailed, SpoolFull, Stopped
 from irisdrop.profiles.profile import DeviceProfile, load_profile, parse_profile
@@ -391,6 +391,22 @@ def test_of_two_companions_that_differ_in_case_the_one_that_is_asked_for_counts(
         kept = Spool(tmp_path / "spool").companion(found.members[0].digest, f"{tmp_path / 'export.zip'}!a.jpg", "a.xml")
         assert (kept.read_bytes() if kept.exists() else None) == expected
         kept.unlink(missing_ok=True)
+
+
+def test_damaged_bytes_of_a_member_are_mended_from_its_archive(opened: Callable[..., object], tmp_path: Path) -> None:
+    """As those of a plain file are from where they lay; while the archive still holds them."""
+    content = archive(("what!a day/a.jpg", draw(1, "R")), ("b.jpg", draw(2, "L")))
+    found = opened(content)
+    assert isinstance(found, Unpacked)
+    spool = Spool(tmp_path / "spool")
+    spool.member = member_blocks
+    for member in found.members:
+        spool.file(member.digest).write_bytes(b"rotten")
+        assert spool.mend(member.digest)
+        assert spool.sound(member.digest)
+    for other in (archive(("b.jpg", draw(3, "L"))), content[:-9], b""):
+        (tmp_path / "export.zip").write_bytes(other)
+        assert not spool.mend(found.members[1].digest)
 
 
 def test_damage_anywhere_is_told_and_never_raised(opened: Callable[..., object]) -> None:
