@@ -29,6 +29,7 @@ def doctor(config_path: Path | None, parts: tuple[str, ...], probe: bool, for_sc
     else:
         for part, finding in found:
             _show(part, finding)
+        _sum_up([finding.grade for _, finding in found])
     if any(finding.grade is Grade.BROKEN for _, finding in found):
         raise click.exceptions.Exit(1)
 
@@ -60,3 +61,10 @@ def _show(part: str, finding: Finding) -> None:
     click.echo(f"{click.style(f'{finding.grade:<7}', fg=colour)} {part:<13} {finding.text}")
     if finding.remedy and finding.grade is not Grade.OK:
         click.echo(f"{'':<21} Try: {finding.remedy}")
+
+
+def _sum_up(grades: list[Grade]) -> None:
+    """How much is left to do, below a list that may be longer than the screen."""
+    bad, doubtful = grades.count(Grade.BROKEN), grades.count(Grade.LOOK)
+    if bad or doubtful:
+        click.echo(f"\n{bad} broken, {doubtful} to look at, {grades.count(Grade.OK)} ok.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,8 @@ def shown(found: dict[str, Any]) -> Group:
 
     worklist = found["worklist"]
     running = f"running, {found['agent']}" if found["agent"] else "[bold]not running[/]"
-    head = f"agent: {running}\nworklist: {worklist['open']} open orders, synced {worklist['synced'] or 'never'}"
+    orders = "1 open order" if worklist["open"] == 1 else f"{worklist['open']} open orders"
+    head = f"agent: {running}\nworklist: {orders}, {_synced(worklist['synced'])}"
     table = Table("camera", "images", box=None, pad_edge=False)
     for camera in found["cameras"]:
         table.add_row(camera["name"], _told(camera["counts"]))
@@ -105,7 +107,17 @@ def shown(found: dict[str, Any]) -> Group:
         subject = escape(condition["subject"])
         lines.append(f"[{colour}]{condition['severity']}[/] {subject}: {condition['title']}{detail}")
         lines.append(f"  Try: {escape(condition['remedy'])}")
-    return Group(head, table, *(lines or ["[green]all is well[/]"]))
+    well = (
+        "[green]all is well[/]" if found["agent"] else "nothing is wrong, but no agent runs: no image is taken or sent"
+    )
+    return Group(head, table, *(lines or [well]))
+
+
+def _synced(at: str | None) -> str:
+    """When the worklist was asked last, by this computer's clock."""
+    if at is None:
+        return "never synced"
+    return f"synced {datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _told(counts: dict[str, int]) -> str:

@@ -146,7 +146,9 @@ def limits(case: Case) -> Iterator[Finding]:
     watches = int((INOTIFY / "max_user_watches").read_text())
     instances = int((INOTIFY / "max_user_instances").read_text())
     below = sum(_below(camera.folder) for camera in (case.config.cameras if case.config else ()))
-    text = f"{below} folders to watch, {watches} allowed, {instances} watchers"
+    text = (
+        f"{below} {'folder' if below == 1 else 'folders'} to watch, {watches} allowed, by {instances} watchers at most"
+    )
     if watches < max(WATCHES, 2 * below):
         yield look(text, f"sysctl fs.inotify.max_user_watches={max(WATCHES, 4 * below)} (and in /etc/sysctl.d).")
     else:

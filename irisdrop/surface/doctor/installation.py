@@ -45,7 +45,8 @@ def configuration(case: Case) -> Iterator[Finding]:
     if case.config is None:
         yield broken(case.fault, "mend it; `irisdrop check` shows every fault at once.")
         return
-    yield ok(f"configuration {case.config_path}, {len(case.config.cameras)} cameras")
+    cameras = len(case.config.cameras)
+    yield ok(f"{case.config_path} can be used, {cameras} {'camera' if cameras == 1 else 'cameras'}")
     from irisdrop.profiles.config import load_profiles
 
     try:

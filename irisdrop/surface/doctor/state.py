@@ -12,6 +12,7 @@ from typing import Final
 from irisdrop.record.soundness import Soundness, examined
 from irisdrop.record.system import network_file_system
 from irisdrop.surface.doctor.finding import Case, Finding, broken, look, ok
+from irisdrop.surface.page.shown import size
 
 GIB: Final = 1 << 30
 TIGHT: Final = 5 * GIB  # some 1,500 images of 3 MB
@@ -29,7 +30,7 @@ def disk(case: Case) -> Iterator[Finding]:
     if kind is not None:
         yield broken(f"{state} is on a network drive ({kind})", "set `state:` to a folder on a local disk.")
     free = shutil.disk_usage(there).free
-    text = f"{free / GIB:.1f} GiB free for {state}"
+    text = f"{size(free)} free for {state}"
     if free < FULL:
         yield broken(text, "make room, or images stay in the camera's folder.")
     elif free < TIGHT:
@@ -47,13 +48,11 @@ def _budget(case: Case, free: int) -> Iterator[Finding]:
     limit, spool = case.config.spool.limit, case.config.state / "spool"
     used = sum(path.stat().st_size for path in spool.rglob("*") if path.is_file()) if spool.is_dir() else 0
     if limit is None:
-        yield ok(f"the spool takes {used / GIB:.2f} GiB and has no limit of its own")
+        yield ok(f"the spool takes {size(used)} and has no limit of its own")
     elif limit - used > free:
-        yield look(
-            f"the spool may grow by {(limit - used) / GIB:.1f} GiB, more than is free", "make room, or lower the limit."
-        )
+        yield look(f"the spool may grow by {size(limit - used)}, more than is free", "make room, or lower the limit.")
     else:
-        yield ok(f"the spool takes {used / GIB:.2f} of {limit / GIB:.2f} GiB")
+        yield ok(f"the spool takes {size(used)} of {size(limit)}")
 
 
 def _closed(state: Path) -> Iterator[Finding]:
@@ -73,7 +72,7 @@ def _scanners(state: Path) -> Iterator[Finding]:
     elif any(Path(place).exists() for place in SCANNERS):
         yield look("an antivirus that scans what is written is installed", remedy)
     else:
-        yield ok("no antivirus that scans what is written is known here")
+        yield ok("none of the antivirus programs that lock files while they are written was found")
 
 
 def journal(case: Case) -> Iterator[Finding]:
