@@ -58,15 +58,52 @@ def naive(files: list[Path], url: str) -> float:
     return len(files) / (time.perf_counter() - begin)
 
 
-def rclone(folder: Path, url: str, count: int) -> float | None:
-    """`rclone copy` to the same server by WebDAV; None where it is not installed or the server is none to it."""
+def rclone(files: list[Path], url: str) -> float | None:
+    """`rclone copy` to the same server by WebDAV, files a second; None where it is not installed."""
     if shutil.which("rclone") is None:
         return None
+    place = f":webdav,url='{url.removesuffix('/v1')}/dav/',vendor=other:"
+    words = ["--transfers", str(CONNECTIONS), "--checkers", str(CONNECTIONS), "--config", os.devnull]
+    words += ["--files-from", "-", "--no-traverse"]
+    names = "\n".join(path.name for path in files)
     begin = time.perf_counter()
-    done = subprocess.run(
-        ["rclone", "copy", str(folder), f":http,url='{url}':", "--transfers", str(CONNECTIONS)], capture_output=True
+    subprocess.run(
+        ["rclone", "copy", str(files[0].parent), place, *words], input=names, text=True, capture_output=True, check=True
     )
-    return count / (time.perf_counter() - begin) if done.returncode == 0 else None
+    return len(files) / (time.perf_counter() - begin)
+
+
+def exiftool(files: list[Path]) -> float | None:
+    """`exiftool -stay_open`, asked for two tags of one file after another, files a second; None where it is missing."""
+    if shutil.which("exiftool") is None:
+        return None
+    with subprocess.Popen(
+        ["exiftool", "-stay_open", "True", "-@", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdin is not None and running.stdout is not None
+        begin = time.perf_counter()
+        for path in files:
+            running.stdin.write(f"-json\n-Make\n-ImageDescription\n{path}\n-execute\n")
+            running.stdin.flush()
+            while "{ready}" not in running.stdout.readline():
+                pass
+        took = time.perf_counter() - begin
+        running.stdin.write("-stay_open\nFalse\n")
+    return len(files) / took
+
+
+def storescu(folder: Path, address: tuple[str, int], count: int, associations: int) -> float | None:
+    """DCMTK's `storescu` with so many at once, instances a second; None where it is missing."""
+    if shutil.which("storescu") is None:
+        return None
+    shares: list[list[str]] = [[] for _ in range(associations)]
+    for number, path in enumerate(sorted(folder.iterdir())):
+        shares[number % associations].append(str(path))
+    begin = time.perf_counter()
+    running = [subprocess.Popen(["storescu", "-xy", address[0], str(address[1]), *share]) for share in shares]
+    if any(process.wait() for process in running):
+        return None
+    return count / (time.perf_counter() - begin)
 
 
 def walk(folder: Path) -> float:

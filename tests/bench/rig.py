@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import psutil
+import requests
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -32,6 +33,15 @@ class Sink:
         assert self._running.stdout is not None
         self.url = f"http://127.0.0.1:{int(self._running.stdout.readline())}/v1"
 
+    def first_byte(self, digest: str, seconds: float = 60) -> float:
+        """When the first byte of an image came, by the monotonic clock; waits for it."""
+        begin, pause = time.monotonic(), threading.Event()
+        while (at := requests.get(f"{self.url.removesuffix('/v1')}/first/{digest}", timeout=10).json()) is None:
+            if time.monotonic() - begin > seconds:
+                raise TimeoutError
+            pause.wait(0.05)
+        return float(at)
+
     def __enter__(self) -> Self:
         return self
 
@@ -45,19 +55,25 @@ class Sink:
 class Agent:
     """`irisdrop run` on one camera, ended by SIGTERM when left."""
 
-    def __init__(self, base: Path, url: str, folder: Path, existing: str = "1d") -> None:
+    def __init__(self, base: Path, url: str, *folders: Path, page: bool = True) -> None:
         base.mkdir(parents=True, exist_ok=True)
         self.base = base
         self.config = base / "irisdrop.yaml"
+        cameras = [
+            f"  - {{name: room-{number}, profile: topcon-nw400, folder: '{folder}'}}\n"
+            for number, folder in enumerate(folders, 1)
+        ]
         self.config.write_text(
             f"state: state\nplatform: {{kind: http, url: '{url}'}}\nworklist: {{from: platform, every: 60s}}\n"
-            f"cameras:\n  - {{name: room-1, profile: topcon-nw400, folder: '{folder}', existing: {existing}}}\n"
+            f"page: {{port: {free_port()}}}\ncameras:\n{''.join(cameras)}"
         )
+        # Without the packages of the page, as a machine has it where nobody looks.
+        self._begin = "" if page else "import sys; sys.modules['starlette'] = None; "
 
     def __enter__(self) -> Self:
         self.started = time.monotonic()
         self._running = subprocess.Popen(
-            [sys.executable, "-m", "irisdrop", "--config", str(self.config), "run"],
+            [sys.executable, "-c", f"{self._begin}from irisdrop.surface.cli import main; main()", *self._words()],
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -69,6 +85,9 @@ class Agent:
     ) -> None:
         self._running.send_signal(signal.SIGTERM)
         self._running.wait(30)
+
+    def _words(self) -> list[str]:
+        return ["--config", str(self.config), "run"]
 
     @property
     def process(self) -> psutil.Process:
@@ -111,6 +130,21 @@ class Agent:
         )
 
 
-def as_json(value: Any) -> str:
-    """For the stored table."""
-    return json.dumps(value, indent=1)
+def free_port() -> int:
+    """A port that nobody has now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until_open(port: int, seconds: float = 30) -> None:
+    """Wait until somebody listens on a port."""
+    begin, pause = time.monotonic(), threading.Event()
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            if time.monotonic() - begin > seconds:
+                raise
+            pause.wait(0.1)

@@ -1,41 +1,25 @@
-"""The figures, each measured beside its limit in the same run."""
+"""How fast images go, each figure beside its limit and its peers in the same run."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
 import peers
-from corpus import export, many_small
-from rig import ROOT, Agent, Sink
+from corpus import export, photograph
+from rig import ROOT, Agent, Sink, free_port, until_open
+from row import Row, at_most, told
 
 SETTLE = 2.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure: `ratio` is what is compared with `goal`; `at_least` says in which direction."""
-
-    name: str
-    figure: str
-    beside: str
-    ratio: float
-    goal: float
-    at_least: bool = True
-
-    @property
-    def meets(self) -> bool:
-        """Whether the goal is met."""
-        return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 
 def throughput(base: Path, count: int, size: int, goal: float) -> Iterator[Row]:
@@ -51,141 +35,142 @@ def throughput(base: Path, count: int, size: int, goal: float) -> Iterator[Row]:
     with Sink() as sink:
         limit = peers.bare(files, sink.url, base / "bare")
         loop = peers.naive(files, sink.url)
+        copied = peers.rclone(files[:300], sink.url)
     label = f"{count} × {size / 1e6:g} MB"
     yield Row(f"{label} / bare loop", f"{ours:.0f} files/s", f"{limit:.0f} files/s", ours / limit, goal)
     yield Row(f"{label} / naive loop", f"{ours:.0f} files/s", f"{loop:.0f} files/s", ours / loop, 1.0)
-    yield Row(f"{label}: CPU", f"{1000 * spent / count:.1f} ms a file", "", 1.0, 1.0)
+    if copied is None:
+        yield told(f"{label} / rclone copy", "rclone is not installed")
+    else:
+        yield Row(f"{label} / rclone copy", f"{ours:.0f} files/s", f"{copied:.0f} files/s", ours / copied, 5.0)
+    yield told(f"{label}: CPU", f"{1000 * spent / count:.1f} ms a file")
 
 
 def latency(base: Path, tries: int) -> Iterator[Row]:
-    """Last byte written → delivered, one image at a time on an idle agent, less the quiet time."""
+    """Last byte written → first byte uploaded, one image at a time on an idle agent, less the quiet time."""
     folder = base / "exports"
     folder.mkdir(parents=True)
-    took = []
     with Sink() as sink, Agent(base / "agent", sink.url, folder) as agent:
-        agent.until(agent.ready, 30)
+        agent.until(agent.ready, 60)
+        took = [_beyond_settle(sink, folder, number) for number in range(tries)]
+    yield at_most("one image, idle: beyond settle", _shown(took), "100 ms", _worst(took) / 0.1)
+
+
+def backlog(base: Path, count: int, tries: int) -> Iterator[Row]:
+    """The same for an image of today while many of yesterday are being sent; and what another program's write to the
+    same disk waits meanwhile."""
+    folder, camera = base / "exports", base / "camera"
+    folder.mkdir(parents=True)
+    camera.mkdir()
+    export(folder, count, 46_000, first=10_000, days_ago=1)
+    still = [_write(camera) for _ in range(200)]
+    took, beside, pause = [], [], threading.Event()
+    with Sink() as sink, Agent(base / "agent", sink.url, folder) as agent:
+        agent.until(lambda: agent.count("DELIVERED") > 0, 120)
         for number in range(tries):
-            (path,) = export(folder, 1, 300_000, first=number)
-            begin = time.monotonic()
-            agent.until(lambda: agent.count("DELIVERED") == number + 1, 30)  # noqa: B023
-            took.append(time.monotonic() - begin - SETTLE)
-            path.unlink()
-    worst = sorted(took)[int(0.99 * (len(took) - 1))]
-    figure = f"p50 {1000 * statistics.median(took):.0f} ms, p99 {1000 * worst:.0f} ms"
-    yield Row("one image, idle: beyond settle", figure, "100 ms", worst / 0.1, 1.0, at_least=False)
+            took.append(_beyond_settle(sink, folder, number))
+            for _ in range(10):
+                beside.append(_write(camera))
+                pause.wait(0.02)
+        left = count + tries - agent.count("DELIVERED")
+    yield at_most(f"one image behind {count} (left {left})", _shown(took), "2,000 ms", _worst(took) / 2)
+    figures = (f"p99 {1000 * _worst(beside):.1f} ms", f"alone {1000 * _worst(still):.1f} ms")
+    yield at_most("4 KB written and flushed beside it", *figures, _worst(beside) / 0.1)
 
 
-def rescan(base: Path, count: int) -> Iterator[Row]:
-    """A rescan of known files against a bare walk, and what a known file costs."""
-    from irisdrop.arrival.scan import Scan
-    from irisdrop.record.database import Database
-    from irisdrop.record.known import Fingerprint, Known, Standing
-    from irisdrop.vocabulary.clock import SystemClock
+def _beyond_settle(sink: Sink, folder: Path, number: int) -> float:
+    (path,) = export(folder, 1, 300_000, first=number)
+    begin = time.monotonic()
+    return sink.first_byte(hashlib.sha256(path.read_bytes()).hexdigest()) - begin - SETTLE
 
-    folder = base / "exports"
-    many_small(folder, count)
-    database = Database(base / "journal.db", SystemClock())
-    known = Known(database)
-    for below in sorted(folder.iterdir()):
-        noted = []
-        for path in below.iterdir():
-            found = path.stat()
-            print_ = Fingerprint(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-            noted.append((path.name, print_, Standing.SETTLED))
-        known.note("room-1", below.name, noted)
 
-    def scan() -> float:
+def _write(folder: Path) -> float:
+    """Seconds that a small durable write takes, as the camera's own software makes it."""
+    begin = time.perf_counter()
+    with (folder / "export.tmp").open("wb", buffering=0) as file:
+        file.write(b"x" * 4096)
+        os.fsync(file.fileno())
+    return time.perf_counter() - begin
+
+
+def _worst(took: list[float]) -> float:
+    """The 99th of a hundred."""
+    return sorted(took)[int(0.99 * (len(took) - 1))]
+
+
+def _shown(took: list[float]) -> str:
+    return f"p50 {1000 * statistics.median(took):.0f} ms, p99 {1000 * _worst(took):.0f} ms"
+
+
+def dicom(base: Path, count: int, size: int) -> Iterator[Row]:
+    """C-STORE to DCMTK's storescp, beside storescu with as many associations."""
+    name = f"{count} × {size / 1e6:g} MB by C-STORE / storescu"
+    folder, received, port = base / "exports", base / "received", free_port()
+    folder.mkdir()
+    received.mkdir()
+    parcels = [photograph(folder, number, size) for number in range(count)]
+    words = ["storescp", "--fork", "-aet", "STORESCP", "+xa", "--ignore", str(port)]
+    try:
+        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        yield told(name, "DCMTK is not installed")
+        return
+    try:
+        until_open(port)
+        theirs = peers.storescu(folder, ("127.0.0.1", port), count, peers.CONNECTIONS)
+        ours = _stored(base, port, parcels)
+    finally:
+        server.kill()
+        server.wait()
+    if theirs is None:
+        yield told(name, "storescu failed")
+    else:
+        yield Row(name, f"{ours:.0f} images/s", f"{theirs:.0f} images/s", ours / theirs, 0.8)
+
+
+def _stored(base: Path, port: int, parcels: list[object]) -> float:
+    from zoneinfo import ZoneInfo
+
+    from irisdrop.platforms.association import Peer
+    from irisdrop.platforms.dimse import DimsePlatform
+    from irisdrop.platforms.instance import Maker
+    from irisdrop.platforms.workbench import Workbench
+    from irisdrop.vocabulary.deliveries import Uploaded
+
+    maker = Maker(Workbench(base / "outgoing"), ZoneInfo("UTC"))
+    platform = DimsePlatform(Peer("127.0.0.1", port, "STORESCP", "IRISDROP"), maker, query=False)
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(peers.CONNECTIONS) as pool:
+        answers = list(pool.map(platform.deliver, parcels))  # type: ignore[arg-type]
+    took = time.perf_counter() - begin
+    platform.close()
+    assert all(isinstance(answer, Uploaded) for answer in answers), {type(answer).__name__ for answer in answers}
+    return len(parcels) / took
+
+
+def parsing(base: Path, count: int) -> Iterator[Row]:
+    """Exif out of JPEGs, by a parser that may be killed, beside exiftool that stays open."""
+    from irisdrop.identity.contents import Wanted
+    from irisdrop.identity.sandbox import Parsers
+
+    files = export(base, count, 300_000)
+    wanted = Wanted(exif=frozenset({"Make", "ImageDescription"}))
+    with Parsers() as parsers:
+        parsers.read(files[0], wanted)
         begin = time.perf_counter()
-        for batch in Scan(str(folder), "room-1", known, lambda name: name.endswith(".JPG")).walk():
-            assert not batch.found
-        return time.perf_counter() - begin
-
-    scan()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    pairs = [(scan(), peers.walk(folder)) for _ in range(5)]
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    ours, limit = (statistics.median(side) for side in zip(*pairs, strict=True))
-    yield Row(
-        f"rescan of {count} known / bare walk",
-        f"{1000 * ours:.0f} ms",
-        f"{1000 * limit:.0f} ms",
-        ours / limit,
-        2.0,
-        at_least=False,
-    )
-    yield Row(
-        "memory a known file", f"{1024 * grown / count:.0f} bytes", "100 bytes", 1024 * grown / count / 100, 1.0, False
-    )
-    database.close()
-
-
-def decision(base: Path, sizes: tuple[int, int]) -> Iterator[Row]:
-    """One decision with a small and a large worklist."""
-    from datetime import UTC, datetime
-
-    from irisdrop.matching.capture import Situation
-    from irisdrop.matching.match import match
-    from irisdrop.matching.worklist import gather
-    from irisdrop.profiles.profile import load_profile
-    from irisdrop.record.database import Database
-    from irisdrop.record.orders import Orders
-    from irisdrop.vocabulary.clock import SystemClock
-    from irisdrop.vocabulary.images import Reading
-    from irisdrop.vocabulary.orders import WorklistChanges, WorklistEntry
-
-    profile, now = load_profile("topcon-nw400"), datetime.now(UTC)
-    situation = Situation(UTC, now, live=True)
-    took = []
-    for size in sizes:
-        database = Database(base / f"worklist-{size}.db", SystemClock())
-        orders = Orders(database, SystemClock())
-        for first in range(0, size, 50_000):
-            rows = tuple(
-                WorklistEntry(f"E{n}", {"PatientID": f"{n:07}", "AccessionNumber": f"A{n}"}, now)
-                for n in range(first, min(size, first + 50_000))
-            )
-            orders.apply(WorklistChanges(rows, (), "c", full=False))
-        begin = time.perf_counter()
-        for number in range(2000):
-            said = (
-                Reading("PatientID", f"{number * size // 2000:07}", "", "filename:PatientID"),
-                Reading("ImageLaterality", "R", "R", "filename:ImageLaterality"),
-            )
-            match(said, profile, situation, gather(orders, said, profile))
-        took.append((time.perf_counter() - begin) / 2000)
-        database.close()
-    few, many = took
-    names = f"{sizes[1]:,} / {sizes[0]:,} orders"
-    yield Row(f"decision, {names}", f"{1e6 * many:.0f} µs", f"{1e6 * few:.0f} µs", many / few, 1.2, at_least=False)
-
-
-def rest(base: Path, seconds: float) -> Iterator[Row]:
-    """What an idle agent costs."""
-    folder = base / "exports"
-    folder.mkdir(parents=True)
-    export(folder, 20, 100_000)
-    pause = threading.Event()
-    with Sink() as sink, Agent(base / "agent", sink.url, folder) as agent:
-        agent.until(lambda: agent.count("DELIVERED") == 20, 60)
-        pause.wait(70)  # the parsers retire after a minute without work
-        tree = agent.tree()
-        spent = [sum(process.cpu_times()[:2]) for process in tree]
-        written = agent.process.io_counters().write_bytes
-        woken = agent.process.num_ctx_switches().voluntary
-        pause.wait(seconds)
-        cpu = sum(sum(process.cpu_times()[:2]) for process in tree) - sum(spent)
-        resident = sum(process.memory_info().rss for process in tree) / 2**20
-        share = 100 * cpu / seconds
-        writes = agent.process.io_counters().write_bytes - written
-        wakes = (agent.process.num_ctx_switches().voluntary - woken) / seconds
-    yield Row("at rest: resident", f"{resident:.0f} MiB", "60 MiB", resident / 60, 1.0, at_least=False)
-    yield Row("at rest: CPU", f"{share:.2f} % of a core", "0.3 %", share / 0.3, 1.0, at_least=False)
-    yield Row("at rest: written", f"{writes} bytes", "0", float(writes), 0.0, at_least=False)
-    yield Row("at rest: wake-ups", f"{wakes:.1f} a second", "", 1.0, 1.0)
+        for path in files:
+            assert parsers.read(path, wanted).exif
+        ours = count / (time.perf_counter() - begin)
+    theirs = peers.exiftool(files)
+    name = "Exif of 0.3 MB JPEGs / exiftool -stay_open"
+    if theirs is None:
+        yield told(name, "exiftool is not installed")
+    else:
+        yield Row(name, f"{ours:.0f} files/s", f"{theirs:.0f} files/s", ours / theirs, 1.0)
 
 
 def size(base: Path) -> Iterator[Row]:
-    """How long the smallest commands take."""
+    """How long the smallest commands take, and what the core takes on the disk with all that it needs."""
     (path,) = export(base, 1, 300_000)
     commands = {
         "--version": (["--version"], 0.15),
@@ -193,7 +178,41 @@ def size(base: Path) -> Iterator[Row]:
     }
     for name, (words, goal) in commands.items():
         took = min(_seconds([sys.executable, "-m", "irisdrop", *words]) for _ in range(5))
-        yield Row(name, f"{1000 * took:.0f} ms", f"{1000 * goal:.0f} ms", took / goal, 1.0, at_least=False)
+        yield at_most(name, f"{1000 * took:.0f} ms", f"{1000 * goal:.0f} ms", took / goal)
+    ours = sum(file.stat().st_size for part in ("irisdrop", "rules") for file in (ROOT / part).rglob("*.*"))
+    needed = _needed(_core())
+    whole = (ours + sum(_on_disk(name) for name in needed)) / 1e6
+    yield at_most("installed: the core", f"{whole:.0f} MB in {len(needed)} packages", "80 MB", whole / 80)
+
+
+def _core() -> list[str]:
+    """The packages that setup.cfg says the core needs."""
+    lines = (ROOT / "setup.cfg").read_text().partition("install_requires =")[2].partition("\n[")[0].splitlines()
+    return [line.strip() for line in lines if line.strip() and "sys_platform" not in line]
+
+
+def _needed(words: list[str]) -> set[str]:
+    """The packages of some requirements, and those that they need, without extras and other systems."""
+    from packaging.requirements import Requirement
+
+    found: set[str] = set()
+    waiting = [Requirement(word) for word in words]
+    while waiting:
+        one = waiting.pop()
+        if one.name in found or (one.marker is not None and not one.marker.evaluate({"extra": ""})):
+            continue
+        found.add(one.name)
+        waiting += [Requirement(word) for word in requires(one.name) or ()]
+    return found
+
+
+def _on_disk(package: str) -> int:
+    try:
+        files = distribution(package).files or ()
+    except PackageNotFoundError:
+        return 0
+    paths = [Path(str(file.locate())) for file in files]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def hashing(base: Path) -> Iterator[Row]:
@@ -211,7 +230,7 @@ def hashing(base: Path) -> Iterator[Row]:
             file.write(b"x" * 4096)
             os.fsync(file.fileno())
     sync = (time.perf_counter() - begin) / 200
-    yield Row("this machine", f"sha256 {rate:.0f} MB/s, fsync {1000 * sync:.2f} ms", "", 1.0, 1.0)
+    yield told("this machine", f"sha256 {rate:.0f} MB/s, fsync {1000 * sync:.2f} ms, load {os.getloadavg()[0]:.1f}")
 
 
 def _seconds(command: list[str]) -> float:

@@ -15,7 +15,8 @@ import time
 from datetime import UTC, datetime
 
 NUMBERS = itertools.count(1)
-FIRST_BYTES: dict[str, float] = {}
+FIRST_BYTES: dict[str, float] = {}  # by digest, of the monotonic clock that all processes of a machine share
+SIZES: dict[str, int] = {}  # by path: rclone asks by WebDAV what became of what it sent
 
 
 def orders(count: int) -> bytes:
@@ -27,9 +28,9 @@ def orders(count: int) -> bytes:
     return json.dumps({"entries": entries, "withdrawn": [], "cursor": "1"}).encode()
 
 
-def answer(connection: socket.socket, status: str, body: bytes) -> None:
+def answer(connection: socket.socket, status: str, body: bytes, kind: str = "application/json") -> None:
     """One response on a connection that stays open."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
 
 
@@ -46,6 +47,18 @@ def receipt(digest: str, meant: dict[str, str]) -> bytes:
     ).encode()
 
 
+def properties(path: str) -> bytes:
+    """What WebDAV says of a file, or of a folder in which nothing lies."""
+    size = SIZES.get(path)
+    kind = "<D:resourcetype><D:collection/></D:resourcetype>" if size is None else "<D:resourcetype/>"
+    length = "" if size is None else f"<D:getcontentlength>{size}</D:getcontentlength>"
+    return (
+        f'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:"><D:response><D:href>{path}</D:href><D:propstat><D:prop>'
+        f"{kind}{length}<D:getlastmodified>Tue, 14 Jan 2025 09:30:00 GMT</D:getlastmodified></D:prop>"
+        "<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>"
+    ).encode()
+
+
 def serve(connection: socket.socket, worklist: bytes) -> None:
     """One connection, request by request."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,6 +72,7 @@ def serve(connection: socket.socket, worklist: bytes) -> None:
         head, _, left = left.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ")
+        begun = time.monotonic()
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if fields.get("expect"):
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -69,8 +83,15 @@ def serve(connection: socket.socket, worklist: bytes) -> None:
         path = target.partition("?")[0]
         if method == "PUT":
             digest = path.rpartition("/")[2]
-            FIRST_BYTES.setdefault(digest, time.monotonic())
+            FIRST_BYTES.setdefault(digest, begun)
+            SIZES[path] = size
             answer(connection, "201 Created", receipt(digest, json.loads(fields.get("irisdrop-metadata", "{}"))))
+        elif path.startswith("/first/"):
+            answer(connection, "200 OK", json.dumps(FIRST_BYTES.get(path.removeprefix("/first/"))).encode())
+        elif method == "PROPFIND" and (path in SIZES or path.endswith("/")):
+            answer(connection, "207 Multi-Status", properties(path), "application/xml")
+        elif method == "MKCOL":
+            answer(connection, "201 Created", b"")
         elif path.endswith("/worklist"):
             fresh = "cursor=1" in target
             answer(connection, "200 OK", b'{"entries":[],"withdrawn":[],"cursor":"1"}' if fresh else worklist)
