@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from irisdrop.platforms.dicom_object import Unfit
-from irisdrop.platforms.http import no_answer, token_of
-from irisdrop.platforms.instance import Instance, Maker, Rotten
+from irisdrop.platforms.http import token_of
+from irisdrop.platforms.instance import Instance, Maker
 from irisdrop.platforms.receipts import judge
-from irisdrop.platforms.wire import SEND_BLOCK, NoToken, Reply, Token, Unreachable, Wire, retry_after
+from irisdrop.platforms.unsent import UNSENT, unsent
+from irisdrop.platforms.wire import SEND_BLOCK, Reply, Token, Wire, retry_after
 from irisdrop.platforms.workbench import Workbench
 from irisdrop.vocabulary.deliveries import (
     Answer,
     Confirmed,
-    Damaged,
     Parcel,
     Postponed,
     Receipt,
@@ -53,16 +52,8 @@ class DicomWebPlatform:
         try:
             with self._maker.instance(parcel) as instance:
                 return self._store(parcel, instance)
-        except Unfit as unfit:
-            return Refused(unfit.code, unfit.detail)
-        except Rotten:
-            return Damaged("the spooled bytes no longer have their digest")
-        except (Unreachable, NoToken) as error:
-            return no_answer(error)
-        except Foreseen as error:
-            return Postponed(error.message, condition="PLATFORM_DENIED", halts=True)
-        except OSError as error:
-            return Postponed(f"the image can't be read or prepared now ({type(error).__name__})")
+        except UNSENT as error:
+            return unsent(error)
 
     def find(self, digest: str) -> None:  # noqa: ARG002
         """A PACS can't be asked by digest; the UIDs are derived, so that sending again changes nothing."""

@@ -11,7 +11,8 @@ from irisdrop.platforms.association import NoAssociation, Peer, peer_of
 from irisdrop.platforms.dicom_object import JPEG_SYNTAX, OPHTHALMIC, PHOTOGRAPHIC, Unfit
 from irisdrop.platforms.dicomweb import ASKED, LATER, judged, maker_of
 from irisdrop.platforms.instance import Instance, Maker, Rotten
-from irisdrop.vocabulary.deliveries import Answer, Damaged, Parcel, Postponed, Refused, Uploaded
+from irisdrop.platforms.unsent import unsent
+from irisdrop.vocabulary.deliveries import Answer, Parcel, Postponed, Refused, Uploaded
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.reasons import Code
 
@@ -41,15 +42,11 @@ class DimsePlatform:
         try:
             with self._maker.instance(parcel) as instance, self._lines.line(instance, query=self._query) as line:
                 return self._store(parcel, instance, line)
-        except Unfit as unfit:
-            return Refused(unfit.code, unfit.detail)
-        except Rotten:
-            return Damaged("the spooled bytes no longer have their digest")
         except NoAssociation as error:
             condition = "PLATFORM_DENIED" if error.denied else "PLATFORM_UNREACHABLE"
             return Postponed(error.detail, condition=condition, halts=error.denied)
-        except OSError as error:
-            return Postponed(f"the image can't be read or prepared now ({type(error).__name__})")
+        except (Unfit, Rotten, OSError) as error:
+            return unsent(error)
 
     def find(self, digest: str) -> None:  # noqa: ARG002
         """A PACS can't be asked by digest; the UIDs are derived, so that sending again changes nothing."""

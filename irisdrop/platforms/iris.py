@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 from irisdrop.platforms.azure_blob import Account, Blob, Container, account_by_sas, account_of
 from irisdrop.platforms.coercion import coerce
 from irisdrop.platforms.dicom_object import Unfit
-from irisdrop.platforms.http import no_answer
-from irisdrop.platforms.instance import Rotten, checked, is_dicom
+from irisdrop.platforms.instance import checked, is_dicom
 from irisdrop.platforms.stamp import Tag, Unstampable, stamped, tag_of
-from irisdrop.platforms.wire import NoToken, Unreachable
+from irisdrop.platforms.unsent import UNSENT, unsent
 from irisdrop.platforms.workbench import Workbench
-from irisdrop.vocabulary.deliveries import Answer, Damaged, Parcel, Postponed, Refused, Uploaded
+from irisdrop.vocabulary.deliveries import Answer, Parcel, Postponed, Refused, Uploaded
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.reasons import Code
 
@@ -103,17 +102,10 @@ class IrisPlatform:
         try:
             with self._outgoing(parcel) as (file, form):
                 return self._send(parcel, file, form)
-        except (Unfit, Unstampable) as unfit:
-            code = unfit.code if isinstance(unfit, Unfit) else Code.REJECTED_BY_PLATFORM
-            return Refused(code, f"it can't be stamped: {unfit}" if isinstance(unfit, Unstampable) else str(unfit))
-        except Rotten:
-            return Damaged("the spooled bytes no longer have their digest")
-        except (Unreachable, NoToken) as error:
-            return no_answer(error)
-        except Foreseen as error:
-            return Postponed(error.message, condition="PLATFORM_DENIED", halts=True)
-        except OSError as error:
-            return Postponed(f"the image can't be read or prepared now ({type(error).__name__})")
+        except Unstampable as why:
+            return Refused(Code.REJECTED_BY_PLATFORM, f"it can't be stamped: {why}")
+        except UNSENT as error:
+            return unsent(error)
 
     def find(self, digest: str) -> None:  # noqa: ARG002
         """A write-only container can't be asked; names are derived, so that sending again finds what is there."""

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from irisdrop.record.budget import Budget
+from irisdrop.record.hashed import Hashed
 from irisdrop.record.system import private, sync_folder
 from irisdrop.record.text import moment, packed, stamp, unpacked
 from irisdrop.vocabulary.marks import mark
@@ -33,39 +34,14 @@ class Origin:
     live: bool
 
 
-class Incoming:
+class Incoming(Hashed):
     """A copy that is being made: hashed in the pass that writes it, durable only by `Spool.keep`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.size = 0
-        self._hash = hashlib.sha256()
-        self._file = path.open("xb", buffering=0)
-
-    def write(self, block: bytes | memoryview) -> None:
-        """Append one block; OSError where the disk is full."""
-        self._hash.update(block)
-        view = memoryview(block)
-        while view:
-            view = view[self._file.write(view) :]
-        self.size += len(block)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256, in hex, of what was written so far."""
-        return self._hash.hexdigest()
-
-    def abandon(self) -> None:
-        """Throw the copy away."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
 
     def sync(self) -> None:
         """Flush the bytes to the disk and close."""
         mark("spool.fsync.before")
-        os.fsync(self._file.fileno())
+        super().sync()
         mark("spool.fsync.after")
-        self._file.close()
 
 
 class Spool:

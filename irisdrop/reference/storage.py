@@ -6,9 +6,7 @@ and the receipt is committed before the answer leaves.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import secrets
 import sqlite3
 import threading
@@ -18,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from irisdrop.record.hashed import Hashed
 from irisdrop.record.system import lock, private, sync_folder
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import Foreseen
@@ -82,37 +81,8 @@ class Page:
     cursor: str
 
 
-class Arriving:
+class Arriving(Hashed):
     """Bytes that are being received; nothing of them counts before `Storage.keep`."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.size = 0
-        self._hash = hashlib.sha256()
-        self._file = path.open("xb", buffering=0)
-
-    def write(self, block: bytes | memoryview) -> None:
-        """Append and hash one block."""
-        self._hash.update(block)
-        view = memoryview(block)
-        self.size += len(view)
-        while view:
-            view = view[self._file.write(view) :]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 in hex of what was written so far."""
-        return self._hash.hexdigest()
-
-    def sync(self) -> None:
-        """Force the bytes to the disk."""
-        os.fsync(self._file.fileno())
-        self._file.close()
-
-    def abandon(self) -> None:
-        """Throw the bytes away; harmless after they were kept."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
 
 
 class Storage:
