@@ -84,8 +84,10 @@ def explain(
     name: str | None = None,
     situation: Situation | None = None,
     orders: Orders | None = None,
+    sidecars: tuple[Sidecar, ...] | None = None,
 ) -> Explanation:
-    """What would be decided about `file`; `name` is its path below the camera's folder.
+    """What would be decided about `file`; `name` is its path below the camera's folder, `sidecars` its companion files
+    (None: those beside it).
 
     Without `orders` no order can fit. Raises OSError where the file can't be read by this account.
     """
@@ -97,7 +99,8 @@ def explain(
         return Explanation(shown(str(file)), None, profile.name, profile.takes(base), (), refusal)
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    said = identify(profile, Export(file, name, tuple(sidecars_of(file, profile))), parsers)
+    beside = tuple(sidecars_of(file, profile)) if sidecars is None else sidecars
+    said = identify(profile, Export(file, name, beside), parsers)
     found: tuple[Reading, ...] = () if isinstance(said, Refusal) else said.readings
     here = replace(situation or Situation(MachineZone()), name=name)
     outcome: Decision | Refusal = said if isinstance(said, Refusal) else decided(found, profile, here, orders)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from irisdrop.arrival.directory import Hostile, Listed, content, listed
@@ -295,3 +296,31 @@ def member_blocks(path: str) -> Iterator[bytes]:
                         return
         except (OSError, Hostile) as error:
             log.info("an archive can't be read: %s", type(error).__name__)
+
+
+def each_image(
+    path: Path, profile: DeviceProfile, largest: int, folder: Path
+) -> Iterator[tuple[str, Path, dict[str, Path]]]:
+    """The images of an archive, by their path within it: one at a time, as a file in `folder`, with its companions by the
+    names that the profile has for them; gone when the next is asked for. Raises Hostile."""
+    with path.open("rb") as archive:
+        size = os.fstat(archive.fileno()).st_size
+        members = listed(archive, size)
+        if members is None:
+            raise Hostile("it stopped before its end")
+        chosen = list(_chosen(members, profile))
+        _look(chosen, size, largest)
+        for one in chosen:
+            file, beside = folder / "image", {name: folder / str(n) for n, (name, _) in enumerate(one.beside)}
+            _write(archive, one.listed, file)  # its own name may be none that this system has
+            for name, companion in one.beside:
+                _write(archive, companion, beside[name])
+            yield one.listed.path, file, beside
+            for left in folder.iterdir():
+                left.unlink()
+
+
+def _write(archive: BinaryIO, member: Listed, file: Path) -> None:
+    with file.open("wb") as into:
+        for block in content(archive, member):
+            into.write(block)

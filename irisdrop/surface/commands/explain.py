@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +15,13 @@ from irisdrop.surface.opened import as_json
 from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
+    from irisdrop.explain import Explanation
     from irisdrop.matching.capture import Situation
     from irisdrop.profiles.config import CameraSettings, Config
+    from irisdrop.profiles.profile import DeviceProfile
     from irisdrop.record.orders import Orders
+
+LARGEST = 2 << 30  # bytes of a member, where no configuration says more
 
 
 @click.command("explain")
@@ -27,7 +33,8 @@ if TYPE_CHECKING:
 @click.option("--show", "unmasked", is_flag=True, help="Print values as they are; without it they are masked by shape.")
 @click.pass_obj
 def explain(config_path: Path | None, file: Path, profile_name: str | None, for_scripts: bool, unmasked: bool) -> None:
-    """What would be decided about FILE, and why. Writes nothing; any decision is exit code 0."""
+    """What would be decided about FILE, and why; of an archive, about each of its images. Writes nothing; any decision is
+    exit code 0."""
     from irisdrop.explain import explain as explained
     from irisdrop.identity.sandbox import Parsers
     from irisdrop.profiles.profile import load_profile
@@ -45,13 +52,51 @@ def explain(config_path: Path | None, file: Path, profile_name: str | None, for_
     below = file.absolute().relative_to(camera.folder.absolute()).as_posix() if camera else None
     try:
         with Parsers() as parsers, _orders(config) as orders:
-            found = explained(file, profile, parsers, name=below, situation=_situation(config, camera), orders=orders)
+            decide = partial(
+                explained, profile=profile, parsers=parsers, situation=_situation(config, camera), orders=orders
+            )
+            if profile.unpacks(file.name) and file.is_file():
+                found = [one.plain() for one in _members(file, below or file.name, profile, config, decide)]
+            else:
+                found = [decide(file, name=below).plain()]
     except PermissionError:
         raise Foreseen("NOT_PERMITTED", f"This account may not read {file}.", "use the service's account.") from None
     if for_scripts:
-        as_json(found.plain())
-    else:
-        _show(found.plain(), unmasked)
+        as_json(found if profile.unpacks(file.name) else found[0])
+        return
+    for one in found:
+        if profile.unpacks(file.name):
+            click.echo(one["file"] if unmasked else f"image {found.index(one) + 1} of the archive")
+        _show(one, unmasked)
+
+
+def _members(
+    archive: Path, below: str, profile: DeviceProfile, config: Config | None, decide: Callable[..., Explanation]
+) -> Iterator[Explanation]:
+    """What would be decided about each image of an archive; about itself where it would be refused."""
+    from tempfile import TemporaryDirectory
+
+    from irisdrop.arrival.archive import each_image
+    from irisdrop.arrival.directory import Hostile
+    from irisdrop.explain import Explanation
+    from irisdrop.identity.identify import Refusal, Sidecar
+    from irisdrop.record.text import shown
+    from irisdrop.vocabulary.images import MEMBER
+    from irisdrop.vocabulary.reasons import Code
+
+    largest = config.largest if config else LARGEST
+    why: str | None = "it holds no image that the profile takes"
+    try:
+        with TemporaryDirectory(prefix="irisdrop-explain-") as folder:
+            for path, file, companions in each_image(archive, profile, largest, Path(folder)):
+                why = None
+                beside = tuple(Sidecar(one, name) for name, one in companions.items())
+                found = decide(file, name=f"{below}{MEMBER}{path}", sidecars=beside)
+                yield replace(found, file=shown(f"{archive}{MEMBER}{path}"))
+    except Hostile as hostile:
+        why = str(hostile)
+    if why is not None:
+        yield Explanation(shown(str(archive)), None, profile.name, True, (), Refusal(Code.UNREADABLE, why))
 
 
 def _config(path: Path | None) -> Config | None:

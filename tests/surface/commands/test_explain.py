@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,58 @@ def explain(file: Path, profile: str, *more: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_profile_of_the_shelf_proves_itself(name: str) -> None:
     assert prove(load_profile(name)) == []
+
+
+ARCHIVES = """\
+irisdrop: 1
+title: ZIP exports with a text beside each picture
+status: sampled
+modality: OP
+files: {take: ["*.jpg"], archives: ["*.zip"]}
+read:
+  - folder: '(?P<AccessionNumber>[^/]+)\\.zip'
+  - sidecar: {file: "{stem}.xml", xpath: {//ID: PatientID, //Eye: ImageLaterality}}
+match: [PatientID]
+examples:
+  - {file: x.zip!a.jpg, sidecar: <E><ID>000815</ID><Eye>OD</Eye></E>, gives: {PatientID: 000815, AccessionNumber: x}}
+  - {file: b.jpg, sidecar: <E/>, refuses: NO_KEYS}
+"""
+
+
+def test_an_archive_is_explained_image_by_image(picture: bytes, tmp_path: Path) -> None:
+    (tmp_path / "camera.yaml").write_text(ARCHIVES)
+    with zipfile.ZipFile(tmp_path / "A-1.zip", "w") as made:
+        made.writestr("a.jpg", picture)
+        made.writestr("A.XML", "<E><ID>000815</ID><Eye>OD</Eye></E>")
+        made.writestr("10:05:31.jpg", picture)
+    whole, lacking = explained_all(tmp_path / "A-1.zip", str(tmp_path / "camera.yaml"))
+    said = {reading["key"]: reading["value"] for reading in whole["readings"]}
+    assert said == {"AccessionNumber": "A-1", "PatientID": "000815", "ImageLaterality": "R"}
+    assert (whole["file"], whole["reason"]) == (f"{tmp_path / 'A-1.zip'}!a.jpg", "NO_WORKLIST_ENTRY")
+    assert (lacking["decision"], lacking["detail"]) == ("unreadable", "its companion file is missing")
+
+
+def test_an_archive_that_would_be_refused_says_why(tmp_path: Path) -> None:
+    (tmp_path / "camera.yaml").write_text(ARCHIVES)
+    for name, content, why in (
+        ("a.zip", None, "a member's name leads out of the archive"),
+        ("b.zip", b"PK", "it stopped before its end"),
+        ("c.zip", b"PK\5\6" + bytes(18), "it holds no image that the profile takes"),
+    ):
+        if content is None:
+            with zipfile.ZipFile(tmp_path / name, "w") as made:
+                made.writestr("../a.jpg", b"x")
+        else:
+            (tmp_path / name).write_bytes(content)
+        (found,) = explained_all(tmp_path / name, str(tmp_path / "camera.yaml"))
+        assert (found["decision"], found["reason"], found["detail"]) == ("unreadable", "UNREADABLE", why)
+
+
+def explained_all(archive: Path, profile: str) -> list[dict[str, Any]]:
+    """What is said about each image of an archive."""
+    found: Any = explain(archive, profile)
+    assert isinstance(found, list)
+    return found
 
 
 @pytest.fixture(scope="module")
