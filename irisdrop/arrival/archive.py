@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
@@ -92,7 +92,7 @@ def unpack(
     spool: Spool,
     now: float,
     stopped: Callable[[], bool],
-    known: Callable[[str], Container[str | None]] = lambda _: (),
+    known: Callable[[str], Set[str | None]] = lambda _: frozenset(),
 ) -> Unpacked | Unpackable | Unfinished | Outcome:
     """Copy an archive, look at all of it, and put its images into the spool; all of them or none is told.
 
@@ -105,17 +105,44 @@ def unpack(
             agree(order, os.fstat(file.fileno()))
             if order.looked.size > order.largest:
                 return Unpackable(f"it has {order.looked.size} bytes, more than this site accepts")
-            if listed(file, order.looked.size) is None:
+            members = listed(file, order.looked.size)
+            if members is None:
                 return Unpackable("it stopped before its end") if order.force else Unfinished()
+            _foresee(order, members, profile, spool, known)
             racy = order.looked.mtime_ns / 1e9 > now - 2.0
-            members, digest = _through_copy(order, file, profile, spool, stopped, known)
-            return Unpacked(members, racy, digest)
+            found, digest = _through_copy(order, file, profile, spool, stopped, known)
+            return Unpacked(found, racy, digest)
     except Refused as refused:
         return refused.outcome
     except Hostile as hostile:
-        return Unpackable(str(hostile))
+        return _unpackable(order, str(hostile))
     except OSError as error:
         return refusal(error)
+
+
+def _unpackable(order: Order, detail: str) -> Unpackable | Outcome:
+    """An archive that is being written on looks damaged for a moment, and is not to be blamed for it."""
+    try:
+        agree(order, os.lstat(reachable(order.path)))
+    except Refused as refused:
+        return refused.outcome
+    except OSError as error:
+        return refusal(error)
+    return Unpackable(detail)
+
+
+def _foresee(
+    order: Order, members: list[Listed], profile: DeviceProfile, spool: Spool, known: Callable[[str], Set[str | None]]
+) -> None:
+    """Refuse before it is copied what would be refused after it; what is not known yet needs room beside the copy."""
+    chosen = list(_chosen(members, profile))
+    _look(chosen, order.looked.size, order.largest)
+    needed = order.looked.size + sum(one.size for one in chosen if not known(_path(order, one)))
+    limit = spool.budget.limit
+    if limit is not None and needed > limit:
+        raise Hostile("it holds more than the spool may")
+    if not spool.room(needed):
+        raise Refused(SpoolFull())
 
 
 def _through_copy(
@@ -124,7 +151,7 @@ def _through_copy(
     profile: DeviceProfile,
     spool: Spool,
     stopped: Callable[[], bool],
-    known: Callable[[str], Container[str | None]],
+    known: Callable[[str], Set[str | None]],
 ) -> tuple[tuple[Member, ...], str]:
     """Copy the archive, so that nobody changes it while it is read, and take its images from the copy."""
     size = order.looked.size
@@ -148,9 +175,6 @@ def _through_copy(
 
 @contextlib.contextmanager
 def _room(spool: Spool, size: int) -> Iterator[None]:
-    limit = spool.budget.limit
-    if limit is not None and size > limit:
-        raise Hostile("it holds more than the spool may")
     with spool.promise(size) as enough:
         if not enough:
             raise Refused(SpoolFull())

@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
+from irisdrop.arrival import archive as module
 from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, member_blocks, unpack
+from irisdrop.arrival.directory import Hostile
 from irisdrop.arrival.system import fingerprint
-from irisdrop.arrival.take import Order, SpoolFailed, SpoolFull, Stopped
+from irisdrop.arrival.take import Changed, Order, SpoolFailed, SpoolFull, Stopped
 from irisdrop.profiles.profile import DeviceProfile, load_profile, parse_profile
 from irisdrop.record.spool import Origin, Spool
 from irisdrop.reference.retina import draw
@@ -318,12 +320,33 @@ def test_a_full_disk_leaves_nothing_half_and_the_archive_is_unpacked_later(small
 
 
 def test_what_the_spool_could_never_hold_is_refused_and_what_it_can_not_hold_now_waits(
-    opened: Callable[..., object],
+    opened: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Beside the images its own copy needs room; and nothing is copied that would only be refused then."""
     content = archive(("a.jpg", os.urandom(30_000)), ("b.jpg", os.urandom(30_000)))
-    assert opened(content, limit=50_000) == Unpackable("it holds more than the spool may")
-    assert opened(content, limit=100_000) == SpoolFull()
-    assert isinstance(opened(content, limit=200_000), Unpacked)
+    other = Spool(tmp_path / "spool").receive()
+    other.write(bytes(90_000))
+    Spool(tmp_path / "spool").keep(other, Origin("room-1", "x", "x", datetime(2025, 1, 14, tzinfo=UTC), True))
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "receive", None)
+        assert opened(content, limit=100_000) == Unpackable("it holds more than the spool may")
+        assert opened(content, limit=200_000) == SpoolFull()
+    assert isinstance(opened(content, limit=220_000), Unpacked)
+
+
+def test_an_archive_that_is_written_on_while_it_is_read_is_not_damaged(
+    opened: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some cameras add to one archive all day: its list of members is written anew each time."""
+
+    def written_on(*_: object) -> object:
+        (tmp_path / "export.zip").write_bytes(GOOD + GOOD)
+        raise Hostile("its list of members is damaged")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "listed", written_on)
+        assert opened(GOOD) == Changed()
+    assert isinstance(opened(GOOD), Unpacked)
 
 
 def test_nothing_is_kept_of_an_archive_when_the_agent_stops(opened: Callable[..., object], tmp_path: Path) -> None:
