@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from irisdrop.arrival import hold
+from irisdrop.arrival import hold, reception
 from irisdrop.arrival import lookout as module
 from irisdrop.arrival import take as taking
 from irisdrop.record.known import Standing
@@ -202,7 +202,7 @@ def test_a_companion_replaces_waiting(site, picture) -> None:
 
 def test_a_file_written_within_two_seconds_of_its_reading_is_read_once_more(site, picture, monkeypatch) -> None:
     """git's racily clean files: same size, same clock tick, other bytes."""
-    monkeypatch.setattr(module, "RACY_AFTER", 0.3)
+    monkeypatch.setattr(reception, "RACY_AFTER", 0.3)
     lookout = watched(site)
     one, two = picture(b"1"), picture(b"2")
     path = site.drop("r.jpg", one)
@@ -220,13 +220,13 @@ def test_a_file_written_within_two_seconds_of_its_reading_is_read_once_more(site
 
 
 def test_a_racy_file_is_remembered_as_such_until_it_was_read_again(site, picture, monkeypatch) -> None:
-    monkeypatch.setattr(module, "RACY_AFTER", 60.0)
+    monkeypatch.setattr(reception, "RACY_AFTER", 60.0)
     watched(site)
     site.drop("r.jpg", picture(b"r"))
     site.wait_settled(1)
     assert standing(site, "r.jpg") is Standing.RACY
     site.stop()
-    monkeypatch.setattr(module, "RACY_AFTER", 0.1)
+    monkeypatch.setattr(reception, "RACY_AFTER", 0.1)
     watched(site)
     site.wait(lambda: standing(site, "r.jpg") is Standing.SETTLED)
     assert len(site.images()) == 1
@@ -249,11 +249,11 @@ def test_a_file_that_is_written_while_it_waits_for_a_reader_is_given_its_quiet_t
         site.drop(f"hangs{number}.jpg", picture(b"h%d" % number))
     site.wait(lambda: len(site.images(State.SEEN)) == 2)
     path = site.drop("a.jpg", picture(b"one"))
-    site.wait(lambda: (pending := lookout._settling.get("", "a.jpg")) is not None and pending.taking)
-    looked = lookout._settling.get("", "a.jpg").fingerprint
+    site.wait(lambda: (pending := lookout._reception.settling.get("", "a.jpg")) is not None and pending.taking)
+    looked = lookout._reception.settling.get("", "a.jpg").fingerprint
     path.write_bytes(picture(b"another", 3000))
-    site.wait(lambda: lookout._settling.get("", "a.jpg").touched)
-    assert lookout._settling.get("", "a.jpg").fingerprint == looked
+    site.wait(lambda: lookout._reception.settling.get("", "a.jpg").touched)
+    assert lookout._reception.settling.get("", "a.jpg").fingerprint == looked
     gate.set()
     site.wait_settled(3)
     assert digest(picture(b"another", 3000)) in {image.digest for image in site.images()}
@@ -267,13 +267,13 @@ def test_a_file_missed_while_the_share_goes_away_has_not_vanished(site, picture)
     site.wait(lambda: len(site.images(State.SEEN)) == 1)
     site.stop()
     site.exports.rename(site.exports.with_name("away"))
-    lookout._lose("", ["a.jpg"])
+    lookout._reception.lose("", ["a.jpg"])
     assert len(site.images(State.SEEN)) == 1
     assert lookout.pending == 1
 
 
 def test_camera_times_in_the_future_and_in_2012_change_nothing(site, picture, monkeypatch) -> None:
-    monkeypatch.setattr(module, "RACY_AFTER", 0.1)
+    monkeypatch.setattr(reception, "RACY_AFTER", 0.1)
     lookout = watched(site)
     for name, year in (("future.jpg", 2100), ("past.jpg", 2012)):
         path = site.drop(name, picture(name.encode()))
@@ -570,7 +570,7 @@ def test_a_locked_file_delays_no_other_and_is_taken_when_it_is_free(site, pictur
 
 def test_a_reading_that_hangs_delays_no_other_and_not_the_end(site, picture, monkeypatch) -> None:
     gate, real = threading.Event(), taking.open_plain
-    monkeypatch.setattr(module, "TAKERS_WITHIN", 0.1)
+    monkeypatch.setattr(reception, "TAKERS_WITHIN", 0.1)
     monkeypatch.setattr(
         taking, "open_plain", lambda path: (gate.wait(40), real(path))[1] if path.endswith("hangs.jpg") else real(path)
     )

@@ -29,7 +29,7 @@ def acknowledge_before_commit() -> None:
 
 def trust_mtime() -> None:
     """A file with the time that is known is the file that is known."""
-    from irisdrop.arrival import lookout, scan, take
+    from irisdrop.arrival import lookout, reception, scan, take
     from irisdrop.record.known import Fingerprint, Remembered
 
     def fingerprint(status: os.stat_result) -> Fingerprint:
@@ -38,7 +38,7 @@ def trust_mtime() -> None:
     def unchanged(status: os.stat_result, remembered: Remembered) -> bool:
         return status.st_mtime_ns == remembered[1]
 
-    for module in (lookout, scan, take):
+    for module in (lookout, reception, scan, take):
         module.fingerprint = fingerprint  # type: ignore[attr-defined]
     scan.unchanged = unchanged  # type: ignore[attr-defined]
 
