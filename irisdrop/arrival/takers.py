@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 LARGE: Final = 64 * 1024 * 1024
+QUICK: Final = 8  # threads: each waits for the disk most of its time, and flushes that come together cost one
 IDLE: Final = 10.0  # seconds
 Job = Callable[[], None]
 
@@ -68,7 +69,7 @@ class Takers:
     """Jobs in the order of their rank, lowest first; large files have a thread of their own, so that none of them
     delays a small one, and so have archives, whose size says nothing about how long they take."""
 
-    def __init__(self, name: str, quick: int = 4) -> None:
+    def __init__(self, name: str, quick: int = QUICK) -> None:
         self._quick = _Lane(f"take {name}", quick)
         self._large = _Lane(f"take large {name}", 1)
         self._archives = _Lane(f"take archives {name}", 1)

@@ -113,26 +113,38 @@ class Courier:
         with self._choice:
             self._put_back()
 
-    def deliver_next(self, begin: int = 1) -> bool:
-        """Take the newest due image to its end or to its next try; False where none is due.
-
-        Attempts for up to `begin` images are opened in one commit, where none is open already.
-        """
-        taken = self._take(begin)
+    def deliver_next(self) -> bool:
+        """Take the newest due image to its end or to its next try; False where none is due."""
+        taken = self._take(1)
         if taken is None:
             return False
-        image, attempt = taken
+        done = threading.Event()
+        self._deliver(*taken, done.set)
+        done.wait()
+        return True
+
+    def _deliver(self, image: ImageFile, attempt: Attempt, done: Callable[[], None] = lambda: None) -> None:
+        """Send an image; `done` is called once its answer is written down, or failed to be."""
         begun = self._clock.monotonic()
         try:
             answer = self._send(image, attempt)
             self._pace = max(self._clock.monotonic() - begun, 0.8 * self._pace)
             # Its source may lie on a slow share: mended before the transaction that everybody else would wait for.
             mended = isinstance(answer, Damaged) and self._spool.mend(image.digest or "")
-            self._conclude(image, attempt, answer, mended)
-        finally:
-            with self._choice:
-                self._busy.discard(image.id)
-        return True
+        except BaseException:
+            self._busy.discard(image.id)
+            raise
+        if not isinstance(answer, Confirmed):
+            # Its detail may quote the platform, so it is for the history, not for the log.
+            log.info("image %s %.8s: %s", image.id, image.digest, type(answer).__name__.lower())
+
+        def written(error: BaseException | None) -> None:
+            self._busy.discard(image.id)  # without the lock: whoever holds it may wait for this commit
+            self._concluded(answer, error)
+            done()
+
+        # The next image is not kept waiting for this one's commit.
+        self._journal.hand_over(lambda: self._write(image, attempt, answer, mended), written)
 
     def resume(self, *, unsure: bool = False) -> None:
         """Before the first attempt: ask the platform about every one without outcome before anything is sent again.
@@ -165,12 +177,11 @@ class Courier:
     def _work(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                if self.deliver_next(self._at_once()):
+                if (taken := self._take(self._at_once())) is not None:
+                    self._deliver(*taken)
                     continue
             except Exception as error:  # noqa: BLE001
-                # One image must not end the thread that the others need; its attempt stays open and is asked about.
-                log.error("delivering failed: %s", place(error))
-                self._conditions.note_failure("delivery", error)
+                self._failed(error)
                 self._clock.wait(stop, 1.0)
             self.woken.clear()
             if not stop.is_set() and not self._anything_due():
@@ -291,17 +302,24 @@ class Courier:
             return {}
         return {"modality": profile.modality, "context": profile.context_of(split_name(image.name)[1], image.readings)}
 
-    def _conclude(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
-        if not isinstance(answer, Confirmed):
-            # Its detail may quote the platform, so it is for the history, not for the log.
-            log.info("image %s %.8s: %s", image.id, image.digest, type(answer).__name__.lower())
-        self._journal.share(lambda: self._write(image, attempt, answer, mended))
-        if isinstance(answer, Postponed):
-            self._away(answer)
-        if isinstance(answer, Confirmed | Uploaded | Refused | Withdrawn):
-            self._reached()
-        if isinstance(answer, Withdrawn | Damaged):
-            self._on_unmatched()
+    def _concluded(self, answer: Answer, error: BaseException | None) -> None:
+        """What an answer means for the others, once it is written down. Called on any thread; never raises."""
+        try:
+            if error is not None:
+                raise error
+            if isinstance(answer, Postponed):
+                self._away(answer)
+            if isinstance(answer, Confirmed | Uploaded | Refused | Withdrawn):
+                self._reached()
+            if isinstance(answer, Withdrawn | Damaged):
+                self._on_unmatched()
+        except Exception as failure:  # noqa: BLE001
+            self._failed(failure)
+
+    def _failed(self, error: Exception) -> None:
+        """One image must not end the thread that the others need; its attempt stays open and is asked about."""
+        log.error("delivering failed: %s", place(error))
+        self._conditions.note_failure("delivery", error)
 
     def _write(self, image: ImageFile, attempt: Attempt, answer: Answer, mended: bool) -> None:
         match answer:

@@ -11,12 +11,13 @@ T = TypeVar("T")
 
 
 class _Share:
-    """One thread's part of a commit."""
+    """One thread's part of a commit: either its thread waits, or `told` gets what went wrong, or None."""
 
-    __slots__ = ("_turn", "error", "leads", "result", "write")
+    __slots__ = ("_turn", "error", "leads", "result", "told", "write")
 
-    def __init__(self, write: Callable[[], Any]) -> None:
+    def __init__(self, write: Callable[[], Any], told: Callable[[BaseException | None], None] | None) -> None:
         self.write = write
+        self.told = told
         self.result: Any = None
         self.error: BaseException | None = None
         self.leads = False
@@ -24,6 +25,7 @@ class _Share:
         self._turn.acquire()
 
     def wait(self) -> None:
+        """Until it is written, or its thread is to write for all."""
         self._turn.acquire()
 
     def wake(self) -> None:
@@ -44,11 +46,8 @@ class Commits:
 
         `write` may be called twice: where the commit fails that it shared, it gets one of its own.
         """
-        mine = _Share(write)
-        with self._guard:
-            self._waiting.append(mine)
-            mine.leads, self._led = not self._led, True
-        if not mine.leads:
+        mine = _Share(write, None)
+        if not self._hand_in(mine):
             mine.wait()
         if mine.leads:
             self._lead(mine)
@@ -56,21 +55,43 @@ class Commits:
             raise mine.error
         return cast(T, mine.result)
 
-    def _lead(self, mine: _Share) -> None:
+    def hand_over(self, write: Callable[[], object], told: Callable[[BaseException | None], None]) -> None:
+        """As `share`, but as a rule nobody waits: whoever writes it calls `told` with what it raised, or None.
+
+        `told` must not raise, nor wait for a thread that itself waits here.
+        """
+        mine = _Share(write, told)
+        if self._hand_in(mine):
+            self._lead(mine)
+
+    def _hand_in(self, mine: _Share) -> bool:
+        """Whether its thread has to write."""
         with self._guard:
-            together, self._waiting = self._waiting, []
-        try:
-            self._write(together)
-        finally:
+            self._waiting.append(mine)
+            mine.leads, self._led = not self._led, True
+            return mine.leads
+
+    def _lead(self, mine: _Share) -> None:
+        """Write all that waits, until another thread that waits can go on with it."""
+        while True:
             with self._guard:
-                successor = self._waiting[0] if self._waiting else None
-                self._led = successor is not None
+                together, self._waiting = self._waiting, []
+                if not together:
+                    self._led = False
+                    return
+            self._write(together)
             for share in together:
-                if share is not mine:
+                if share.told is None and share is not mine:
                     share.wake()
+            for share in together:
+                if share.told is not None:
+                    share.told(share.error)
+            with self._guard:
+                successor = next((share for share in self._waiting if share.told is None), None)
             if successor is not None:
                 successor.leads = True
                 successor.wake()
+                return
 
     def _write(self, together: list[_Share]) -> None:
         try:
@@ -82,5 +103,4 @@ class Commits:
                 together[0].error = error
                 return
             for share in together:
-                share.error = None
                 self._write([share])

@@ -131,6 +131,10 @@ class Database:
         """
         return write() if self._holder == threading.get_ident() else self._commits.share(write)
 
+    def hand_over(self, write: Callable[[], object], told: Callable[[BaseException | None], None]) -> None:
+        """As `share`, but without waiting: `told` is called with what went wrong, or None, once it is on the disk."""
+        self._commits.hand_over(write, told)
+
     def _begin(self) -> None:
         self._lock.acquire()
         try:

@@ -91,6 +91,10 @@ class Journal(Queue, Memory):
         """Several moves in a commit that other threads may share; see `Database.share`."""
         return self._db.share(write)
 
+    def hand_over(self, write: Callable[[], object], told: Callable[[BaseException | None], None]) -> None:
+        """The same without waiting for it; see `Database.hand_over`."""
+        self._db.hand_over(write, told)
+
     def check(self) -> None:
         """Read every page, and every value that is read back; raises Damaged where one is not sound."""
         self._db.check()

@@ -33,6 +33,7 @@ class Orders:
     def __init__(self, database: Database, clock: Clock, stale: float = 900.0) -> None:
         self._db = database
         self._clock = clock
+        self._noted_for = stale / 3  # seconds that one note of a sync does for: an idle night writes nothing else
         if self._recall("worklist.stale") != str(stale):
             with database.transaction():
                 self._remember("worklist.stale", str(stale))
@@ -42,6 +43,9 @@ class Orders:
 
         Absence from a full list means completed.
         """
+        if not changes.entries and not changes.withdrawn and not changes.full and changes.cursor == self.cursor():
+            self.confirm_current()
+            return []
         changed: list[str] = []
         with self._db.transaction():
             sync = self._next_sync()
@@ -120,9 +124,12 @@ class Orders:
         return moment(text) if text else None
 
     def confirm_current(self) -> None:
-        """The source says that nothing changed."""
-        with self._db.transaction():
-            self._note_sync()
+        """The source says that nothing changed; noted now and then, so that the mirror may count as stale too early, and
+        never too late."""
+        synced = self.synced()
+        if synced is None or not 0 <= (self._clock.now() - synced).total_seconds() < self._noted_for:
+            with self._db.transaction():
+                self._note_sync()
 
     def fresh_seconds(self) -> float:
         """How long, in all, the mirror has been fresh enough to match on: the clock by which patience is counted.

@@ -17,6 +17,7 @@ import pytest
 from irisdrop.arrival import hold, reception
 from irisdrop.arrival import lookout as module
 from irisdrop.arrival import take as taking
+from irisdrop.arrival.takers import QUICK
 from irisdrop.record.known import Standing
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
@@ -245,9 +246,9 @@ def test_a_file_that_is_written_while_it_waits_for_a_reader_is_given_its_quiet_t
         taking, "open_plain", lambda path: (gate.wait(20), real(path))[1] if "/hangs" in path else real(path)
     )
     lookout = watched(site)
-    for number in range(2):
+    for number in range(QUICK):
         site.drop(f"hangs{number}.jpg", picture(b"h%d" % number))
-    site.wait(lambda: len(site.images(State.SEEN)) == 2)
+    site.wait(lambda: len(site.images(State.SEEN)) == QUICK)
     path = site.drop("a.jpg", picture(b"one"))
     site.wait(lambda: (pending := lookout._reception.settling.get("", "a.jpg")) is not None and pending.taking)
     looked = lookout._reception.settling.get("", "a.jpg").fingerprint
@@ -255,7 +256,7 @@ def test_a_file_that_is_written_while_it_waits_for_a_reader_is_given_its_quiet_t
     site.wait(lambda: lookout._reception.settling.get("", "a.jpg").touched)
     assert lookout._reception.settling.get("", "a.jpg").fingerprint == looked
     gate.set()
-    site.wait_settled(3)
+    site.wait_settled(QUICK + 1)
     assert digest(picture(b"another", 3000)) in {image.digest for image in site.images()}
 
 
