@@ -116,6 +116,11 @@ def check_files(found: Document, written: WrittenProfile) -> None:
     ):
         for index, glob in enumerate(globs):
             check_take(found, ("files", name, index), glob)
+            if name == "archives" and not glob.lower().endswith(".zip"):
+                place = found.at(("files", name, index))
+                found.fault(
+                    "WRONG_VALUE", place, "an archive is a ZIP file, whose name ends in .zip", "for example `*.zip`"
+                )
     if written.done is not None:
         check_companion(found, ("done",), written.done)
     if written.give_up < written.settle:

@@ -103,6 +103,7 @@ BROKEN = (
     ('skip: ["._*"]', 'skip: ["[._"]', "WRONG_VALUE"),
     ('skip: ["._*"]', 'skip: {"._*": yes}', "WRONG_SHAPE"),
     ('archives: ["*.zip"]', 'archives: ["a/*.zip"]', "WRONG_VALUE"),
+    ('archives: ["*.zip"]', 'archives: ["*.rar"]', "WRONG_VALUE"),
     ('archives: ["*.zip"]', 'archive: ["*.zip"]', "UNKNOWN_SETTING"),
     ("settle: 2s", "settle: 2", "WRONG_VALUE"),
     ("settle: 2s", "settle: 2 seconds", "WRONG_VALUE"),
