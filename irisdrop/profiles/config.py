@@ -201,13 +201,14 @@ def examined(path: Path) -> tuple[list[Fault], list[DeviceProfile]]:
             faults.extend(fault for fault in error.faults if fault not in faults)
         except Foreseen as error:
             near = near_name(error)
-            found.fault(
-                error.code,
-                found.at(("cameras", index, "profile")),
-                error.message,
-                "" if near else error.remedy,
-                near,
-            )
+            with suppress(FaultyFile):  # they are many
+                found.fault(
+                    error.code,
+                    found.at(("cameras", index, "profile")),
+                    error.message,
+                    "" if near else error.remedy,
+                    near,
+                )
     return [*sorted(found.faults, key=lambda fault: (fault.line, fault.column)), *faults], list(profiles.values())
 
 

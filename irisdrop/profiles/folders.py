@@ -45,15 +45,16 @@ def check_folders(found: Document, config: Config) -> None:
         for index, camera in enumerate(config.cameras)
         if camera.after.move is not None
     ]
-    for index, (name, location, path) in enumerate((*places, *targets)):
+    known = [(name, location, real(path)) for name, location, path in (*places, *targets)]
+    for index, (name, location, path) in enumerate(known):
         # Two cameras may move into one folder; nothing watches it.
-        for other, _, theirs in places[:index]:
+        for other, _, theirs in known[: min(index, len(places))]:
             clash(found, location, (name, path), (other, theirs))
 
 
 def clash(found: Document, location: Location, one: tuple[str, Path], other: tuple[str, Path]) -> None:
     """A fault where one folder is, or contains, another."""
-    inner, outer = real(one[1]), real(other[1])
+    inner, outer = one[1], other[1]
     if inner == outer:
         how = f"{one[0]} is {other[0]} too"
     elif inner.is_relative_to(outer):

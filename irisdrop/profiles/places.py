@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from irisdrop.vocabulary.faults import Fault, FaultyFile, Foreseen
 
-LARGEST: Final = 256 * 1024  # bytes; the longest real profile has some 3,000
+LARGEST: Final = 64 * 1024  # bytes, read in a third of a second; the longest real profile has some 3,000
+MOST: Final = 100  # faults; whoever mends those checks again
 DEEPEST: Final = 12  # levels; the language needs 6
 
 Location = tuple[str | int, ...]
@@ -45,6 +46,7 @@ class Document:
     secrets: list[str] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)  # keys that rules, faulty ones too, were meant to read
     _lines: list[str] | None = None
+    _shown: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -60,10 +62,13 @@ class Document:
 
     def line(self, number: int) -> str:
         """One line for a fault, without any secret that stands in it."""
-        line = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
-        for secret in self.secrets:
-            line = line.replace(secret, "*" * len(secret))
-        return masked(line)
+        known = (number, len(self.secrets))
+        if known not in self._shown:
+            line = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+            for secret in self.secrets:
+                line = line.replace(secret, "*" * len(secret))
+            self._shown[known] = masked(line)
+        return self._shown[known]
 
     def fault(self, code: str, place: Place, message: str, expected: str = "", suggestion: str = "") -> None:
         """Note a fault at a place; the file is read on, so that all faults are told at once."""
@@ -75,6 +80,8 @@ class Document:
         )
         if fault not in self.faults:
             self.faults.append(fault)
+        if len(self.faults) >= MOST:
+            self.raise_faults()
 
     def at(self, location: Iterable[str | int], *, key: bool = False) -> Place:
         """The place of a value (or of its key); of what it stands in, where it is not there itself."""
@@ -113,7 +120,7 @@ SECRETS_IN_TEXT: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(\b(?:sig|AccountKey|SharedAccessKey|SharedAccessSignature)=)([^&;,\s}'\"]+)",
-        r"(://)([^/\s@]*:[^/\s@]+)(?=@)",
+        r"(://)([^/\s@:]*:[^/\s@]+)(?=@)",
         r"((?:token|passwo?r?d|secret|sas|_?key|connection_?string|credential)['\"]?\s*:\s*)(?![\s{])([^,}]+)",
     )
 )

@@ -120,8 +120,8 @@ def wanted(kind: str, context: dict[str, Any]) -> str:
     """What a setting takes, by the error that pydantic gives."""
     if kind == "string_pattern_mismatch":
         return "2 to 16 capital letters or digits, such as OP"
-    if kind == "too_short":
-        return f"at least {context.get('min_length')}"
+    if kind in ("too_short", "too_long"):
+        return f"at least {context['min_length']}" if kind == "too_short" else f"at most {context.get('max_length')}"
     if kind in ("greater_than_equal", "less_than_equal", "greater_than"):
         bounds = {"ge": "at least", "le": "at most", "gt": "more than"}
         return " ".join(f"{bounds[name]} {value}" for name, value in context.items() if name in bounds)

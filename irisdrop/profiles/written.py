@@ -119,12 +119,18 @@ class Written(BaseModel):
 class WrittenFiles(Written):
     """Which files of the folder are exports of the camera."""
 
-    take: list[Text] = Field(min_length=1, description="Globs of base names that are taken, whatever the case.")
-    skip: list[Text] = Field([], description="Globs of base names that are left alone; they win over `take`.")
-    archives: list[Text] = Field([], description="Globs of ZIP files whose members are exports, by the same `take`.")
+    take: list[Text] = Field(
+        min_length=1, max_length=50, description="Globs of base names that are taken, whatever the case."
+    )
+    skip: list[Text] = Field(
+        [], max_length=50, description="Globs of base names that are left alone; they win over `take`."
+    )
+    archives: list[Text] = Field(
+        [], max_length=50, description="Globs of ZIP files whose members are exports, by the same `take`."
+    )
 
 
-Places = dict[str, Text]
+Places = Annotated[dict[str, Text], Field(max_length=100)]
 
 
 class WrittenSidecar(Written):
@@ -160,8 +166,8 @@ class WrittenStep(Written):
     strip_prefix: Text | None = Field(None, description="A text taken off the front.")
     strip_suffix: Text | None = Field(None, description="A text taken off the end.")
     pad: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="Zeros in front up to this length.")
-    map: dict[str, Text] | None = Field(None, description="Token → value, whatever the token's case.")
-    replace: dict[str, str] | None = Field(None, description="Text → text.")
+    map: dict[str, Text] | None = Field(None, max_length=200, description="Token → value, whatever the token's case.")
+    replace: dict[str, str] | None = Field(None, max_length=200, description="Text → text.")
     date: Text | None = Field(None, description="The format of the raw text, as strptime spells it.")
 
 
@@ -174,7 +180,9 @@ Step = Annotated[
     ),
 ]
 Clean = Annotated[
-    Annotated[BareStep, Tag("text")] | Annotated[list[Step], Tag("list")] | Annotated[dict[str, Text], Tag("mapping")],
+    Annotated[BareStep, Tag("text")]
+    | Annotated[list[Step], Tag("list"), Field(max_length=20)]
+    | Annotated[dict[str, Text], Tag("mapping"), Field(max_length=200)],
     Discriminator(shape),
 ]
 
@@ -182,7 +190,9 @@ Clean = Annotated[
 class WrittenExam(Written):
     """Which pictures of one camera are one exam."""
 
-    by: list[Key] = Field([], description="Keys that must be equal too, beside all that say whose a picture is.")
+    by: list[Key] = Field(
+        [], max_length=50, description="Keys that must be equal too, beside all that say whose a picture is."
+    )
     pause: Duration = Field(1800.0, description="A longer pause between two pictures begins another exam.")
     over: Duration = Field(
         600.0, description="So long after its last picture an exam is over, and what it lacks is told."
@@ -202,15 +212,21 @@ class WrittenExample(Written):
 
 Context = Literal["Primary", "Secondary", "Component", "Aggregate", "Enhancement", "AddedLate", "Unknown"]
 ContextByValue = Annotated[
-    Annotated[Context, Tag("text")] | Annotated[dict[str, Context], Tag("mapping")], Discriminator(shape)
+    Annotated[Context, Tag("text")] | Annotated[dict[str, Context], Tag("mapping"), Field(max_length=50)],
+    Discriminator(shape),
 ]
 ContextMap = Annotated[
-    Annotated[Context, Tag("text")] | Annotated[dict[str, ContextByValue], Tag("mapping")], Discriminator(shape)
+    Annotated[Context, Tag("text")] | Annotated[dict[str, ContextByValue], Tag("mapping"), Field(max_length=50)],
+    Discriminator(shape),
 ]
 Flag = Annotated[bool, BeforeValidator(flag), WithJsonSchema({"enum": [True, False, "yes", "no"]})]
-FlagByValue = Annotated[Annotated[Flag, Tag("text")] | Annotated[dict[str, Flag], Tag("mapping")], Discriminator(shape)]
+FlagByValue = Annotated[
+    Annotated[Flag, Tag("text")] | Annotated[dict[str, Flag], Tag("mapping"), Field(max_length=50)],
+    Discriminator(shape),
+]
 FlagMap = Annotated[
-    Annotated[Flag, Tag("text")] | Annotated[dict[str, FlagByValue], Tag("mapping")], Discriminator(shape)
+    Annotated[Flag, Tag("text")] | Annotated[dict[str, FlagByValue], Tag("mapping"), Field(max_length=50)],
+    Discriminator(shape),
 ]
 
 
@@ -230,11 +246,11 @@ class WrittenProfile(Written):
     settle: Duration = Field(2.0, description="Size and time unchanged for so long means: complete.")
     give_up: Duration = Field(60.0, description="After so long without a sign of life it is UNREADABLE.")
     done: Text | None = Field(None, description="A companion file that says that the image is complete: {name}.done")
-    read: list[WrittenRule] = Field(description="Where the keys are read from.")
+    read: list[WrittenRule] = Field(max_length=50, description="Where the keys are read from.")
     clean: dict[Key, Clean] = Field({}, description="Key → steps from the raw text to the value.")
-    match: list[Text] = Field(description="Key sets; the first whose keys are all present decides.")
+    match: list[Text] = Field(max_length=50, description="Key sets; the first whose keys are all present decides.")
     within: Span = Field(86400.0, description="How far from the scheduled start it may be taken; or `any`.")
-    agree: list[Key] = Field([], description="Keys that must be equal too, where both sides have them.")
+    agree: list[Key] = Field([], max_length=50, description="Keys that must be equal too, where both sides have them.")
     eye: Literal["required", "platform"] = Field("required", description="Who must know the eye.")
     patience: Duration = Field(14400.0, description="How long an image waits for a late order.")
     oldest: Duration = Field(2592000.0, description="How old a picture may be when it arrives.")
@@ -249,4 +265,4 @@ class WrittenProfile(Written):
         default=True,
         description="Which pictures may be delivered by themselves; or glob → yes or no, or key → {glob → yes or no}.",
     )
-    examples: list[WrittenExample] = Field(description="Every profile proves itself.")
+    examples: list[WrittenExample] = Field(max_length=200, description="Every profile proves itself.")

@@ -115,7 +115,7 @@ class WrittenConfig(Written):
     site: WrittenSite = WrittenSite()
     platform: WrittenPlatform | None = Field(None, description="Where images are delivered.")
     worklist: WrittenWorklist = Field(default_factory=WrittenWorklist, description="Where orders come from.")
-    cameras: list[WrittenCamera] = Field(min_length=1, description="The cameras.")
+    cameras: list[WrittenCamera] = Field(min_length=1, max_length=200, description="The cameras.")
     spool: WrittenSpool = WrittenSpool()
     journal: WrittenJournal = WrittenJournal()
     largest: Size = Field(2 * 1024**3, description="Larger files go to quarantine.")
