@@ -57,8 +57,8 @@ page: {{port: {port}}}
 INSIDE = {
     "the worklist's sync": "irisdrop.matching.worklist.Worklist.sync",
     "deciding": "irisdrop.decide.match",
-    "identifying": "irisdrop.decide.identify",
-    "the journal's move": "irisdrop.record.journal.Journal.identify",
+    "identifying": "irisdrop.reading.identify",
+    "the journal's move": "irisdrop.record.journal.Journal.decide",
     "the twin's question": "irisdrop.decide.twin_of",
     "taking a file": "irisdrop.record.journal.Journal.settle",
     "noticing files": "irisdrop.record.journal.Journal.see",
@@ -130,6 +130,14 @@ class Clinic:
         done = self._run([sys.executable, "-c", script, *words], None)
         self.told[f"{name}: standard error"] = done.stderr
         self.told[f"{name}: standard output"] = done.stdout
+
+    def said(self, name: str, program: str, *words: str) -> None:
+        """A program beside this one that says what it saw as one JSON object: a path of output for each of its keys."""
+        done = self._run([sys.executable, str(Path(__file__).with_name(program)), *words], None)
+        if done.returncode:
+            raise AssertionError(f"{name} did not end well: {done.stderr[-3000:]}")
+        self.told[f"{name}: standard error"] = done.stderr
+        self.told |= json.loads(done.stdout)
 
     def _run(self, command: list[str], env: dict[str, str] | None) -> subprocess.CompletedProcess[str]:
         more = {"PYTHONPATH": str(self.root), "TMPDIR": str(self.folder / "tmp"), **(env or {})}
@@ -290,26 +298,11 @@ def ordinary(folder: Path, root: Path) -> dict[str, str]:
         with zipfile.ZipFile(clinic.folder / "b.zip") as bundle:
             for name in bundle.namelist():
                 clinic.told[f"bundle: {name}"] = bundle.read(name).decode()
-        clinic.python("metrics", METRICS)
+        clinic.said("page", "shown.py", *MARKERS)
+        clinic.said("service of Windows", "event_log.py", str(root), *MARKERS)
         (clinic.folder / "irisdrop.yaml").write_text("state: [\n")
         clinic.irisdrop("a broken configuration", "status")
         return clinic.told
-
-
-METRICS = """
-from pathlib import Path
-from irisdrop.profiles.config import load_config, load_profiles
-from irisdrop.record.spool import Spool
-from irisdrop.surface.page import metrics
-from irisdrop.surface.page.office import Office
-from irisdrop.vocabulary.clock import SystemClock
-config = load_config(Path("irisdrop.yaml"))
-profiles = load_profiles(config)
-office = Office(config, SystemClock(), Spool(config.state / "spool"), lambda: profiles)
-print(metrics.prometheus(office))
-print(metrics.health(office))
-office.close()
-"""
 
 
 def _commands(clinic: Clinic) -> None:
