@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from irisdrop.profiles.choices import EVERYTHING, Choice, Value
-from irisdrop.profiles.patterns import Unusable, glob_pattern
+from irisdrop.profiles.patterns import Unusable, usable_glob
 from irisdrop.profiles.places import Document, Location
 from irisdrop.profiles.written import near_key
 from irisdrop.vocabulary.keys import KEYS
+
+MOST: Final = 50  # globs in one section: each is tried on every picture
 
 
 def choices_of(
@@ -21,6 +24,10 @@ def choices_of(
     if not isinstance(written, Mapping):
         return (Choice(None, EVERYTHING, written, found.at((section,)).line),)
     choices: list[Choice[Value]] = []
+    lines = sum(len(what) if isinstance(what, Mapping) else 1 for what in written.values())
+    if lines > MOST:
+        found.fault("WRONG_VALUE", found.at((section,), key=True), f"there are {lines} globs here", f"at most {MOST}")
+        return ()
     for name, what in written.items():
         location: Location = (section, name)
         line = found.at(location, key=True).line
@@ -68,6 +75,6 @@ def check_name_glob(found: Document, location: Location, glob: str) -> None:
 def check_glob(found: Document, location: Location, glob: str) -> None:
     """A glob that can be used."""
     try:
-        glob_pattern(glob)
+        usable_glob(glob)
     except Unusable as error:
         found.fault("WRONG_VALUE", found.at(location, key=True), error.message, error.expected)

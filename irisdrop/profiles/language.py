@@ -9,7 +9,7 @@ from typing import Any, Final
 from irisdrop.profiles.choosing import choices_of
 from irisdrop.profiles.cleaning import steps_of
 from irisdrop.profiles.matching_keys import agree_of, match_of
-from irisdrop.profiles.patterns import Unusable, glob_pattern
+from irisdrop.profiles.patterns import Unusable, usable_glob
 from irisdrop.profiles.places import Document, Location
 from irisdrop.profiles.profile import DeviceProfile, Example, ExamRule, Files, Rule
 from irisdrop.profiles.proof import examples_of
@@ -135,7 +135,7 @@ def check_take(found: Document, location: Location, glob: str) -> None:
         found.fault("WRONG_VALUE", place, "a glob is for base names, without a folder", "for example `*.jpg`")
         return
     try:
-        glob_pattern(glob)
+        usable_glob(glob)
     except Unusable as error:
         found.fault("WRONG_VALUE", place, error.message, error.expected)
 

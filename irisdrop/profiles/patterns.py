@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 LONGEST: Final = 1000  # characters; a file name has at most 255
+LONGEST_GLOB: Final = 255
 LARGEST: Final = 1 << 18  # bytes of a compiled pattern: with the bounds on texts, none takes a tenth of a second
 MOST: Final = 24  # patterns in one profile; the richest on the shelf has 3
 
@@ -158,6 +159,13 @@ def speakable(text: str) -> str:
 def glob_fits(glob: str, name: str) -> bool:
     """Whether a base name fits a glob of `*`, `?` and `[…]`, whatever the case."""
     return compiled(glob_pattern(glob)).fullmatch(speakable(name)) is not None
+
+
+def usable_glob(glob: str) -> None:
+    """Raise Unusable where a glob can't be used."""
+    if len(glob) > LONGEST_GLOB:
+        raise Unusable(f"the glob is longer than {LONGEST_GLOB} characters", glob, "a shorter one")
+    compiled(glob_pattern(glob))
 
 
 @lru_cache(maxsize=512)
