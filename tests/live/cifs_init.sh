@@ -5,7 +5,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/mnt/home TMPDIR=/mnt/tmp LANG=C.
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs tmpfs /mnt
-mkdir -p /mnt/home /mnt/tmp /mnt/out /mnt/exports /mnt/modules/lib
+mkdir -p /mnt/home /mnt/tmp /mnt/out /mnt/exports /mnt/local /mnt/modules/lib
 mount -t hostfs none /mnt/out -o "$1"
 ln -s /usr/lib/uml/modules /mnt/modules/lib/modules
 printf '#!/bin/sh\nexec modprobe -d /mnt/modules "$@"\n' >/mnt/modprobe

@@ -1,7 +1,8 @@
 """Runs inside user-mode Linux: starts platform and agent, and writes what it sees to a folder of the host.
 
 `cifs_witness.py FOLDER`: the folder has `irisdrop.yaml`, `camera.yaml` and `orders.json`; `seen.json` is replaced
-several times a second. A file `slow` there makes the line slow; a file `end` ends it all.
+several times a second. A file `slow` there says how to make the line slow; a file `end` ends it all; pictures in `local` are moved
+to a folder of this machine's own, /mnt/local.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ def seen() -> dict[str, object]:
     images = [path for path in (SITE / "platform" / "images").glob("*") if path.is_file()]
     return {
         "mount": [line.split()[2] for line in Path("/proc/mounts").read_text().splitlines() if "/mnt/exports" in line],
-        "images": rows(journal, "SELECT id, state, digest FROM images ORDER BY id"),
+        "images": rows(journal, "SELECT id, state, digest, camera, arrived FROM images ORDER BY id"),
         "attempts": rows(journal, "SELECT image, outcome FROM attempts ORDER BY id"),
-        "conditions": rows(journal, "SELECT code, subject, detail FROM conditions"),
+        "conditions": rows(journal, "SELECT code, subject, detail, since FROM conditions"),
         "receipts": rows(SITE / "platform" / "platform.sqlite3", "SELECT digest, entry, eye FROM receipt ORDER BY seq"),
         "kept": sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in images),
     }
@@ -61,10 +62,18 @@ def write(folder: Path, facts: dict[str, object]) -> None:
     part.replace(folder / "seen.json")
 
 
-def slow() -> None:
-    """A bad line: what is sent comes a tenth of a second late, and one packet of twenty never."""
-    words = ["tc", "qdisc", "add", "dev", "vec0", "root", "netem", "delay", "100ms", "loss", "5%"]
-    subprocess.run(words, check=True)
+def slow(how: str) -> None:
+    """A bad line, in netem's words."""
+    subprocess.run(["tc", "qdisc", "add", "dev", "vec0", "root", "netem", *how.split()], check=True)
+
+
+def carry(folder: Path) -> None:
+    """What the host put into `local` is what a camera of this machine exports."""
+    for path in (folder / "local").glob("*.jpg"):
+        part = Path("/mnt/local") / f"{path.name}.part"
+        shutil.copyfile(path, part)
+        part.rename(part.with_suffix(""))
+        path.unlink()
 
 
 def main(folder: Path) -> int:
@@ -77,8 +86,9 @@ def main(folder: Path) -> int:
     pause, slowed = threading.Event(), False
     while not (folder / "end").exists() and agent.poll() is None:
         if not slowed and (folder / "slow").exists():
-            slow()
+            slow((folder / "slow").read_text())
             slowed = True
+        carry(folder)
         write(folder, seen() | {"slow": slowed})
         pause.wait(0.3)
     agent.terminate()

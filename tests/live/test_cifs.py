@@ -24,7 +24,7 @@ import pytest
 
 from irisdrop.reference.retina import draw
 
-pytestmark = pytest.mark.xdist_group("cifs")
+pytestmark = [pytest.mark.xdist_group("cifs"), pytest.mark.timeout(400)]
 
 SERVER = "10.77.0.1"
 SAMBA = """\
@@ -75,6 +75,8 @@ undo: 0s
 cameras:
   - {name: room-2, profile: ./camera.yaml, folder: /mnt/exports, after: {leave: true}}
 """
+LOCAL = "  - {name: room-3, profile: ./camera.yaml, folder: /mnt/local, after: {leave: true}}\n"
+MANY = 20_000
 
 
 def wait_until(holds: Callable[[], object], seconds: float, tell: Callable[[], object]) -> None:
@@ -130,7 +132,7 @@ class Share:
 
     def __init__(self, folder: Path, line: Line) -> None:
         self.folder, self.files = folder, folder / "share"
-        self._line, self._settings, self._running = line, folder / "smb.conf", ExitStack()
+        self.line, self._settings, self._running = line, folder / "smb.conf", ExitStack()
         self.files.mkdir(parents=True)
         (folder / "ncalrpc").mkdir()
         self._settings.write_text(SAMBA.replace("HERE", str(folder)))
@@ -140,7 +142,7 @@ class Share:
     def come(self) -> None:
         """Serve it."""
         words = ["smbd", "-F", "--no-process-group", "-s", str(self._settings)]
-        self._running.enter_context(self._line.running(words, self.folder / "smbd.log"))
+        self._running.enter_context(self.line.running(words, self.folder / "smbd.log"))
 
     def go(self) -> None:
         """Stop the server with all of its connections; the files stay."""
@@ -162,23 +164,47 @@ class Site:
         (folder / "orders.json").write_text(json.dumps(orders))
         (folder / "camera.yaml").write_text(PROFILE)
         (folder / "irisdrop.yaml").write_text(CONFIG)
+        (folder / "local").mkdir()
 
-    def boot(self) -> list[str]:
-        """The words that boot it."""
-        return [
+    @contextmanager
+    def booted(self) -> Iterator[None]:
+        """The clinic has the share mounted, and its agent looks at it."""
+        words = [
             *("linux.uml", "mem=384M", "rootfstype=hostfs", "root=/dev/root", "rootflags=/", "ro", "quiet"),
             *("vec0:transport=tap,ifname=tap0,depth=128,gro=1", "con=null", "con0=null,fd:1", "init=/bin/sh", "--"),
             *(str(Path(__file__).with_name("cifs_init.sh")), str(self.folder), sys.executable),
         ]
+        with self.share.line.running(words, self.folder / "console", signal.SIGKILL):
+            yield
 
-    def export(self, patient: str, *numbers: int) -> None:
+    def export(self, patient: str, *numbers: int, folder: Path | None = None) -> None:
         """The server itself writes images into the share: a client gets no event of that."""
         for number in numbers:
             eye = "RL"[number % 2]
             content = draw(number, eye) + number.to_bytes(4, "big") * 4096
             self.meant[hashlib.sha256(content).hexdigest()] = (f"E-{patient}", eye)
             name = f"{datetime.now(UTC):%Y%m%d}_{patient}_{eye}_{number:03}.jpg"
-            (self.share.files / name).write_bytes(content)
+            part = (folder or self.share.files) / f"{name}.part"
+            part.write_bytes(content)
+            part.rename(part.with_suffix(""))
+
+    def export_locally(self, patient: str, *numbers: int) -> None:
+        """Another camera writes images into a folder of the clinic's own machine."""
+        self.export(patient, *numbers, folder=self.folder / "local")
+
+    def slow(self, how: str) -> None:
+        """Make the line bad, in netem's words."""
+        part = self.folder / "slow.part"
+        part.write_text(how)
+        part.rename(self.folder / "slow")
+
+    def fill(self, count: int) -> None:
+        """So many files of the week before lie in the share."""
+        before = time.time() - 7 * 86400
+        for number in range(count):
+            path = self.share.files / f"20250114_000001_R_{number:05}.jpg"
+            path.write_bytes(b"%d" % number)
+            os.utime(path, (before, before))
 
     def seen(self) -> dict[str, Any]:
         """The last report."""
@@ -212,9 +238,12 @@ class Site:
         ends = [f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in logs if log.exists()]
         return "\n".join([json.dumps(self.seen(), indent=1), *ends])
 
-    def assert_each_once(self) -> None:
-        """Each image at its order with its eye and its bytes, sent by one attempt, and nothing else."""
+    def end(self) -> None:
+        """Stop the agent in order: each image is at its order with its eye and its bytes, sent by one attempt, and nothing else."""
+        (self.folder / "end").touch()
+        self.wait(lambda: "ended" in self.seen(), 60)
         seen = self.seen()
+        assert seen["ended"] == 0
         assert {one["digest"]: (one["entry"], one["eye"]) for one in seen["receipts"]} == self.meant
         assert len(seen["receipts"]) == len(self.meant)
         assert seen["kept"] == sorted(self.meant)
@@ -225,37 +254,63 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """A share that is served, and a clinic that has it mounted, until its agent looks at it."""
+    """A share that is served, and the line to a clinic that is not booted yet."""
     line = Line()
     try:
         share = Share(tmp_path / "server", line)
-        clinic = Site(tmp_path / "clinic", share)
         share.come()
-        with line.running(clinic.boot(), clinic.folder / "console", signal.SIGKILL):
-            yield clinic
+        yield Site(tmp_path / "clinic", share)
         share.go()
     finally:
         line.close()
 
 
-def test_a_real_share_is_polled_and_its_going_and_coming_sends_nothing_twice(site: Site) -> None:
+@pytest.fixture
+def mounted(site: Site) -> Iterator[Site]:
+    """The clinic is up."""
+    with site.booted():
+        yield site
+
+
+def test_a_real_share_is_polled_and_its_going_and_coming_sends_nothing_twice(mounted: Site) -> None:
     """Server-side writes are found; without the server a Condition stands; a bad line only delays."""
-    site.wait(site.ready, 40)
+    site = mounted
+    site.wait(site.ready, 90)
     assert site.seen()["mount"] == ["cifs"]
     assert ["cifs" in detail for detail in site.told("FOLDER_POLLED")] == [True]
     site.export("000001", 1, 2, 3)
-    site.wait(site.delivered, 30)
+    site.wait(site.delivered, 60)
     site.share.go()
-    site.wait(site.away, 30)
+    site.wait(site.away, 60)
     site.export("000002", 4)  # the server's disk is there: only its network is not
     site.share.come()
     site.export("000001", 5, 6)
-    site.wait(lambda: site.delivered() and not site.away(), 30)
-    (site.folder / "slow").touch()
-    site.wait(lambda: site.seen().get("slow"), 10)
+    site.wait(lambda: site.delivered() and not site.away(), 60)
+    site.slow("delay 100ms loss 5%")
+    site.wait(lambda: site.seen().get("slow"), 30)
     site.export("000002", 7, 8)
-    site.wait(site.delivered, 30)
-    (site.folder / "end").touch()
-    site.wait(lambda: "ended" in site.seen(), 20)
-    assert site.seen()["ended"] == 0
-    site.assert_each_once()
+    site.wait(site.delivered, 60)
+    site.end()
+
+
+def test_a_slow_listing_of_twenty_thousand_files_holds_up_no_other_camera_and_removes_nothing(site: Site) -> None:
+    """Each look at a file asks the server, ten milliseconds away; in the middle of a listing the server goes."""
+    site.fill(MANY)
+    (site.folder / "irisdrop.yaml").write_text(CONFIG + LOCAL)
+    site.slow("delay 10ms")
+    site.export_locally("000002", 1, 2)
+    with site.booted():
+        site.wait(lambda: site.seen().get("slow") and site.ready(), 90)
+        site.wait(site.delivered, 60)
+        site.wait(lambda: any(str(MANY) in detail for detail in site.told("FILES_KNOWN")), 150)
+        (listed,) = (one["since"] for one in site.seen()["conditions"] if one["code"] == "FILES_KNOWN")
+        assert all(one["arrived"] < listed for one in site.seen()["images"]), "the other camera waited for the listing"
+        site.export("000001", 3, 4)
+        site.wait(site.delivered, 90)
+        site.share.go()
+        site.export_locally("000002", 5, 6)
+        site.wait(lambda: site.delivered() and site.away(), 60)
+        site.share.come()
+        site.export("000001", 7)
+        site.wait(lambda: site.delivered() and not site.away(), 120)
+        site.end()
