@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +32,7 @@ MOST_UNPACKED: Final = 8 << 30  # bytes of all members together
 RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth is a bomb
 SMALL: Final = 1 << 20  # a member so small may be an empty page,
 SMALL_TOGETHER: Final = 64 << 20  # and so may many of them
+MOST_ALIKE: Final = 100  # members of the same bytes: the note of these is written anew for each of them
 NESTED: Final = "an archive within an archive is not opened"
 
 
@@ -193,7 +195,10 @@ def _looked_through(
         raise Hostile("it stopped before its end")
     chosen = list(_chosen(members, profile))
     _look(chosen, size, order.largest)
-    return [replace(one, digest=_digest(archive, one, stopped)) for one in chosen]
+    every = [replace(one, digest=_digest(archive, one, stopped)) for one in chosen]
+    if any(count > MOST_ALIKE for count in Counter(one.digest for one in every).values()):
+        raise Hostile("more of its members are the same picture than any export has")
+    return every
 
 
 def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:

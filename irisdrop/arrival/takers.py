@@ -15,6 +15,7 @@ from typing import Final
 
 LARGE: Final = 64 * 1024 * 1024
 QUICK: Final = 8  # threads: each waits for the disk most of its time, and flushes that come together cost one
+ARCHIVES: Final = 3  # threads: one of thousands of members delays no other
 IDLE: Final = 10.0  # seconds
 Job = Callable[[], None]
 
@@ -72,7 +73,7 @@ class Takers:
     def __init__(self, name: str, quick: int = QUICK) -> None:
         self._quick = _Lane(f"take {name}", quick)
         self._large = _Lane(f"take large {name}", 1)
-        self._archives = _Lane(f"take archives {name}", 1)
+        self._archives = _Lane(f"take archives {name}", ARCHIVES)
 
     def put(self, size: int, rank: float, job: Job, *, archive: bool = False) -> None:
         """Run `job` on a thread; it must not raise."""

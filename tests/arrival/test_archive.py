@@ -254,6 +254,12 @@ def test_what_no_export_holds_is_refused_before_it_is_unpacked(
     assert spooled(tmp_path / "spool") == []
 
 
+def test_thousands_of_the_same_picture_are_no_export(opened: Callable[..., object]) -> None:
+    assert isinstance(opened(archive(*((f"{n}.jpg", b"x") for n in range(100)))), Unpacked)
+    found = opened(archive(*((f"{n}.jpg", b"x") for n in range(101))))
+    assert found == Unpackable("more of its members are the same picture than any export has")
+
+
 def test_one_damaged_member_refuses_all_and_none_is_spooled(opened: Callable[..., object], tmp_path: Path) -> None:
     """Else a restart would find the sound ones in the spool, and send them without the others."""
     content = bytearray(raw((b"a.jpg", draw(1, "R")), (b"b.jpg", draw(2, "L"))))
