@@ -171,8 +171,8 @@ class Clinic:
         path.write_bytes(content)
 
 
-def fill(clinic: Clinic) -> None:
-    """Exports that end in as many different ways as there are."""
+def fill(clinic: Clinic, *, broken: bool = False) -> None:
+    """Exports that end in as many different ways as there are; the broken ones are waited for, a minute in all."""
     from irisdrop.reference.retina import draw
 
     named = [("ImageDescription", f"{FAMILY}^{GIVEN}"), ("Artist", BORN)]
@@ -184,13 +184,15 @@ def fill(clinic: Clinic) -> None:
     clinic.export(f"20010101_{NUMBER}_R_{FAMILY}.jpg", picture(draw(4, "R", b""), named))
     clinic.export(f"{TODAY}_{NUMBER}9_R_{FAMILY}.jpg", draw(5, "R", b""))
     clinic.export(f"{FAMILY}^{GIVEN}/{FAMILY}, {GIVEN} {NUMBER}.jpg", draw(6, "R", b""))
+    clinic.export(f"{TODAY}_{NUMBER}_R_twin_{FAMILY}.jpg", good)
+    (clinic.folder / "exports" / f"{NUMBER}_{FAMILY}.lnk.jpg").symlink_to(clinic.folder / f"{FAMILY}.jpg")
+    if not broken:
+        return
     clinic.export(f"{TODAY}_{NUMBER}_R_note.jpg", f"{FAMILY} {GIVEN} is {BORN}".encode())
     clinic.export(f"{TODAY}_{NUMBER}_R_cut.jpg", good[: len(good) // 2])
     clinic.export(f"{TODAY}_{NUMBER}_R_empty.jpg", b"")
     clinic.export(f"{TODAY}_{NUMBER}_R_odd.dcm", b"\0" * 128 + b"DICM" + f"{FAMILY}{NUMBER}".encode() * 50)
     clinic.export(f"{TODAY}_{NUMBER}_R_odd.png", b"\x89PNG\r\n\x1a\n" + f"{FAMILY}".encode() * 50)
-    clinic.export(f"{TODAY}_{NUMBER}_R_twin_{FAMILY}.jpg", good)
-    (clinic.folder / "exports" / f"{NUMBER}_{FAMILY}.lnk.jpg").symlink_to(clinic.folder / f"{FAMILY}.jpg")
 
 
 def picture(jpeg: bytes, tags: list[tuple[str, str]]) -> bytes:
@@ -282,14 +284,14 @@ main(["--config", "irisdrop.yaml", *sys.argv[2:]])
 """.replace("MARKERS", " ".join(MARKERS))
 
 
-def ordinary(folder: Path, root: Path) -> dict[str, str]:
-    """A day as it should be, and every command after it."""
+def ordinary(folder: Path, root: Path, *, broken: bool = True) -> dict[str, str]:
+    """A day as it should be, with broken files too or without, and every command after it."""
     from irisdrop.reference.server import ReferencePlatform
 
     with ReferencePlatform(folder / "platform") as platform:
         platform.worklist.put(orders())
         clinic = Clinic(folder / "ordinary", root, platform.url, 7999)
-        fill(clinic)
+        fill(clinic, broken=broken)
         clinic.irisdrop("the day", "run", "--once", "--verbose")
         clinic.irisdrop("the day again", "run", "--once")
         clinic.collect("the day")
@@ -391,6 +393,8 @@ def everything(folder: Path, root: Path, parts: tuple[str, ...]) -> dict[str, st
     with ThreadPoolExecutor(2) as pool:
         if "ordinary" in parts:
             works.append(pool.submit(ordinary, folder, root))
+        if "whole files" in parts:
+            works.append(pool.submit(ordinary, folder, root, broken=False))
         if "platform" in parts:
             works += [pool.submit(failing_platform, folder, root, name) for name in ANSWERS]
         if "inside" in parts:

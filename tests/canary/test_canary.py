@@ -80,5 +80,5 @@ def test_one_careless_line_is_found(tmp_path: Path, where: str) -> None:
     text = (root / file).read_text("utf-8")
     assert line in text, "the line that was to be made careless is gone: choose another one"
     (root / file).write_text(text.replace(line, careless), "utf-8")
-    parts = ("identifying",) if where == "an exception's text" else ("ordinary",)
+    parts = ("identifying",) if where == "an exception's text" else ("whole files",)
     assert told(tmp_path / "clinic", root, *parts)["leaks"] != []

@@ -71,6 +71,7 @@ WORDS: Final[dict[str, str]] = {
     "who": "Who it may be",
     "nobody": "No order looks like it. Search below.",
     "search": "Search the worklist: name, number, birth date",
+    "search_here": "Name, number or birth date   ( / )",
     "search_none": "No order has all of that.",
     "search_first": "Enter takes the first one",
     "completed": "completed",
@@ -254,7 +255,7 @@ STATES: Final[dict[State, str]] = {
     State.UPLOADED: "sent, not yet confirmed",
     State.DELIVERED: "delivered",
     State.DUPLICATE: "a copy of one we have",
-    State.QUARANTINED: "needs a person",
+    State.QUARANTINED: "for a person",
     State.DISCARDED: "discarded",
     State.VANISHED: "gone before it was read",
 }
@@ -291,4 +292,10 @@ def face(name: str, exam_count: int, on_the_way: int, worst: str) -> str:
 def plain(text: str) -> str:
     """A sentence about keys, with the keys as people call them."""
     told = re.sub(r"\b(\w+):[\w.()\[\],]+", lambda found: SOURCES.get(found[1], found[0]), text)
-    return re.sub(r"\b[A-Z][A-Za-z]+\b", lambda found: KEYS.get(found[0], found[0]), told)
+    return re.sub(r"\b[A-Z][A-Za-z]+\b", _called, told)
+
+
+def _called(found: re.Match[str]) -> str:
+    """A key as people call it, small where it does not begin the sentence."""
+    name = KEYS.get(found[0], "")
+    return (name if found.start() == 0 else name[:1].lower() + name[1:]) or found[0]

@@ -106,7 +106,7 @@ def test_now_follows_what_happens(clinic: Any, opened: Any) -> None:
     tab = opened("/")
     expect(tab.get_by_text("No images yet today.")).to_be_visible()
     clinic.exam("00815", "RL")
-    expect(tab.locator(".exam-row")).to_contain_text("2 needs a person")
+    expect(tab.locator(".exam-row")).to_contain_text("2 for a person")
 
 
 @pytest.mark.usefixtures("busy")
