@@ -48,6 +48,6 @@ class Hold:
 
     def end(self) -> None:
         """There is room."""
-        for code in ("DISK_FULL", "SPOOL_FULL"):
+        for code in ("DISK_FULL", "STATE_UNWRITABLE", "SPOOL_FULL"):
             self._conditions.clear(code, SUBJECT)
         self._code, self.until = None, 0.0

@@ -33,6 +33,7 @@ from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.record.known import Fingerprint
+from irisdrop.vocabulary import faults
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import is_full, place
 
@@ -43,6 +44,7 @@ MISSING_AGAIN: Final = 2.0  # seconds until what is missing is looked at again
 AT_ONCE: Final = 500  # due files looked at before hints are attended to again
 BROKEN_AFTER: Final = 60.0
 TAKERS_WITHIN: Final = 3.0  # seconds for the readings that are under way to end
+FULL: Final = frozenset(os.strerror(number) for number in faults.FULL)  # in the words of an outcome
 COMPANION_LOOK: Final = 1.0  # seconds between looks for a `done` file: where no events come, nothing else tells
 
 
@@ -207,7 +209,7 @@ class Reception:
             case Unreadable(number):
                 self._hinder(pending, os.strerror(number))
             case SpoolFailed(detail):
-                self._hold_back(pending, "DISK_FULL", detail)
+                self._hold_back(pending, "DISK_FULL" if detail in FULL else "STATE_UNWRITABLE", detail)
             case SpoolFull():
                 size = pending.fingerprint.size
                 self._hold_back(pending, "SPOOL_FULL", self._intake.spool.budget.words(size), size)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 assert sys.platform != "win32"  # which has none of this
 
+# What a disk says, and not the rights of an account.
+DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 # Where SQLite's locks and shared memory can't be trusted (sqlite.org/howtocorrupt.html §2.1; Sonarr#3645).
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -72,12 +75,12 @@ def private_file(file: Path) -> None:
 
 
 def page_refused(folder: Path) -> OSError | None:
-    """What the system says to one page more in a folder, written to a file without a name; None where it takes it, or
-    knows no such files."""
+    """What the disk says to one page more in a folder, written to a file without a name; None where it takes it, knows
+    no such files, or this account may not write there."""
     try:
         handle = os.open(folder, os.O_WRONLY | os.O_TMPFILE, 0o600)
-    except OSError:
-        return None
+    except OSError as error:
+        return error if error.errno in DISK else None
     try:
         os.write(handle, bytes(4096))
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sqlite3
 from datetime import timedelta
@@ -92,22 +93,28 @@ class Conditions:
                     kind.code, row["subject"], kind.title, kind.severity, row["detail"], kind.remedy, row["since"]
                 )
             )
-        if "DISK_FULL" not in codes and self._no_room():
-            # A disk without room can't be told by writing: it is seen when somebody looks.
-            kind = KINDS["DISK_FULL"]
-            shown.append(Condition(kind.code, JOURNAL, kind.title, kind.severity, "", kind.remedy, stamp(now)))
+        unwritable = self._unwritable()
+        if unwritable is not None and unwritable[0] not in codes:
+            kind = KINDS[unwritable[0]]
+            shown.append(
+                Condition(kind.code, JOURNAL, kind.title, kind.severity, unwritable[1], kind.remedy, stamp(now))
+            )
         order = {"error": 0, "warning": 1, "notice": 2}
         return sorted(shown, key=lambda condition: order[condition.severity])
 
-    def _no_room(self) -> bool:
+    def _unwritable(self) -> tuple[str, str] | None:
+        """What can't be told by writing it, so it is seen when somebody looks: code and detail."""
+        folder = self._db.path.parent
         try:
-            if shutil.disk_usage(self._db.path.parent).free < LEAST_ROOM:
-                return True
+            if shutil.disk_usage(folder).free < LEAST_ROOM:
+                return "DISK_FULL", ""
         except OSError:
-            return False  # a folder that is gone is told by whoever needs it
-        # A quota is seen by nobody but who writes.
-        refused = page_refused(self._db.path.parent)
-        return refused is not None and is_full(refused)
+            return None  # a folder that is gone is told by whoever needs it
+        # A quota, or a disk that became read-only, is seen by nobody but who writes.
+        refused = page_refused(folder)
+        if refused is None:
+            return None
+        return ("DISK_FULL", "") if is_full(refused) else ("STATE_UNWRITABLE", os.strerror(refused.errno or 0))
 
     def _detail(self, code: str, subject: str) -> str | None:
         row = self._db.row("SELECT detail FROM conditions WHERE code = ? AND subject = ?", (code, subject))

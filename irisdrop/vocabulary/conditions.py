@@ -170,6 +170,12 @@ KINDS: Final[dict[str, Kind]] = {
             "Make room; images wait in the camera's folder.",
         ),
         Kind(
+            "STATE_UNWRITABLE",
+            "The disk that holds journal and spool can't be written",
+            X,
+            "Look at that disk: it is read-only or broken; images wait in the camera's folder and go by themselves.",
+        ),
+        Kind(
             "SPOOL_FULL",
             "The spool has reached its limit; new images wait in the camera's folder",
             X,

@@ -182,10 +182,25 @@ def test_a_disk_that_refuses_to_flush_takes_nothing_for_spooled(spoilt: Any, fau
     assert spoilt.wait_delivered(spoilt.drop(1), 30)
     faults.no_flush(spoilt.state / "spool")
     waiting = spoilt.drop(2)
-    assert wait_until(lambda: "DISK_FULL" in spoilt.conditions(), 30), spoilt.conditions()
+    assert wait_until(lambda: "STATE_UNWRITABLE" in spoilt.conditions(), 30), spoilt.conditions()
     assert not waiting & {row["digest"] for row in spoilt.rows()}
     faults.none()
     spoilt.settled()
+
+
+def test_a_disk_that_becomes_read_only_is_told_and_everything_goes_on_when_it_can_be_written(
+    spoilt: Any, faults: Faults
+) -> None:
+    """As a file system does that found itself damaged: not even the Condition can be noted, so it is seen by who looks."""
+    spoilt.begin()
+    assert spoilt.wait_delivered(spoilt.drop(1), 30)
+    faults.read_only(spoilt.state)
+    spoilt.drop(3)
+    assert wait_until(lambda: "STATE_UNWRITABLE" in shown(spoilt), 30, 0.3)
+    assert not spoilt.agent.ended(), spoilt.agent_log.read_text()[-2000:]
+    faults.none()
+    spoilt.settled()
+    assert spoilt.conditions() == {}
 
 
 def test_the_library_refuses_what_a_rule_names_and_nothing_else(faults: Faults, tmp_path: Path) -> None:

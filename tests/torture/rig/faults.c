@@ -6,7 +6,8 @@
  * The file of rules is read anew at each call, so that a fault comes and goes while the program runs. A rule is a line:
  *
  *   read  ERRNO FROM PLACE     bytes from offset FROM on can't be read; those before it can
- *   write ERRNO FROM PLACE     nothing that would take new room: what a file has already may be written over
+ *   write ERRNO FROM PLACE     nothing that would take new room: what a file has already may be written over, but not
+ *                              where ERRNO is EROFS
  *   flush ERRNO 0 PLACE        fsync and fdatasync
  *
  * PLACE is the beginning of an absolute path, or `#inode`: a bad sector belongs to the bytes, not to their name.
@@ -107,7 +108,7 @@ ssize_t pread64(int fd, void *into, size_t count, off_t offset) { return read_at
 static int no_room(int fd, uint64_t end) {
     uint64_t from = 0, size = 0;
     int number = refused("write", fd, &from, &size);
-    if (!number || end <= size || end <= from) return 0;
+    if (!number || (number != EROFS && (end <= size || end <= from))) return 0;
     errno = number;
     return 1;
 }

@@ -35,6 +35,10 @@ class Faults:
         """Nothing below a path may grow."""
         self._add(f"write {number} 0 {place}")
 
+    def read_only(self, place: Path) -> None:
+        """Nothing below a path can be written, as on a file system that found itself damaged while it was in use."""
+        self.no_room(place, errno.EROFS)
+
     def no_flush(self, place: Path) -> None:
         """What is written below a path does not reach the disk, and the disk says so."""
         self._add(f"flush {errno.EIO} 0 {place}")
