@@ -183,6 +183,9 @@ def try_all(proposal: Proposal, profile: DeviceProfile, found: Sequence[Sample],
     """Count what the profile makes of every export; raises Foreseen where it takes one for somebody else's."""
     numbers = {key: {person.keys.get(key) for person in people} for key in DECIDING_KEYS}
     wanted = {rule.file for rule in profile.read if rule.kind == "sidecar"}
+    if any(rule.kind not in ("filename", "folder") for rule in profile.read):
+        found = [sample for sample in found if sample.whole]
+        proposal.exports = len(found)
     for sample in found:
         if not wanted <= {note.rule for note in sample.contents.sidecars}:
             proposal.undecided["UNREADABLE"] = proposal.undecided.get("UNREADABLE", 0) + 1

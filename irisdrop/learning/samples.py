@@ -32,6 +32,7 @@ class Sample:
     contents: Contents
     told: Person | None = None
     strangers: int = 0  # files beside it that could be companions and don't bear its name
+    whole: bool = True  # False where only its name was looked at
 
     @property
     def folder(self) -> str:
@@ -47,7 +48,8 @@ class Sample:
 def samples(folder: Path, parsers: Parsers, told: Mapping[Path, str]) -> list[Sample]:
     """The images below a folder, as many as teach something; what is no image is left out."""
     known = {path.absolute(): number for path, number in told.items()}
-    paths = sorted(files(folder), key=lambda path: (path.absolute() not in known, str(path)))[:MOST_NAMES]
+    pictures = (path for path in files(folder) if path.suffix.lower() not in ENDINGS)
+    paths = sorted(pictures, key=lambda path: (path.absolute() not in known, str(path)))[:MOST_NAMES]
     found: list[Sample] = []
     beside = lru_cache(maxsize=64)(texts_in)
     for number, path in enumerate(paths):
@@ -55,16 +57,16 @@ def samples(folder: Path, parsers: Parsers, told: Mapping[Path, str]) -> list[Sa
         if path.suffix.lower() == ".zip":
             found += [Sample(f"{below}{MEMBER}{canonical(member)}", Contents("jpeg")) for member in members(path)]
             continue
-        texts = beside(path.parent)
-        own = tuple(companions(path, texts)) if number < MOST_CONTENTS else ()
+        texts, whole = beside(path.parent), number < MOST_CONTENTS
+        own = tuple(companions(path, texts)) if whole else ()
         try:
-            contents = parsers.read(path, Wanted(everything=number < MOST_CONTENTS, sidecars=own))
+            contents = parsers.read(path, Wanted(everything=whole, sidecars=own))
         except (ParserFailed, OSError):
             continue
         if contents.kind not in IMAGES or contents.flaw is not None:
             continue
         person = Person({"PatientID": known[path.absolute()]}) if path.absolute() in known else None
-        found.append(Sample(below, readable(contents), person, len(texts) - len(own)))
+        found.append(Sample(below, readable(contents), person, len(texts) - len(own), whole))
     return found[:MOST_NAMES]
 
 

@@ -179,3 +179,13 @@ def test_a_companion_gives_the_eye_that_the_name_does_not(tmp_path: Path) -> Non
     assert {rule.kind for rule in profile.read} == {"filename", "sidecar"}
     assert "ImageLaterality" in profile.keys
     assert proposal.decided == len(made), proposal.text
+
+
+def test_exports_of_which_only_the_name_was_looked_at_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irisdrop.learning.samples.MOST_CONTENTS", 12)
+    made = write(tmp_path / "exports", "{stem}.xml", xml)
+    proposal, found = learnt(tmp_path / "exports")
+    assert len(found) == len(made) > 12
+    assert (proposal.exports, proposal.decided, proposal.undecided) == (12, 12, {})
