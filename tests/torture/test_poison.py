@@ -13,7 +13,17 @@ import pytest
 from rig.nursery import wait_until
 from rig.poison import CUSTOM, KINDS, poison
 
-LATE = 5.0  # seconds; alone it takes well under one, and a busy machine gets some more
+LATE = 4.5  # seconds more than usual; who waited for a parser that hangs would be five seconds late
+
+
+def usual(site: Any) -> float:
+    """Seconds that two images take on this machine now, with nothing beside them; the longest of three tries."""
+    took = []
+    for _ in range(3):
+        begun = time.monotonic()
+        assert site.wait_delivered(site.drop(2), 30)
+        took.append(time.monotonic() - begun)
+    return max(took)
 
 
 @pytest.fixture
@@ -38,11 +48,12 @@ def put(site: Any, kind: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_breaks_its_parser_delays_no_other(poisoned: Any, kind: str) -> None:
     """Several that hang, crash or eat memory, and good ones among them."""
+    late = usual(poisoned) + LATE
     for _ in range(3):
         put(poisoned, kind)
         begun = time.monotonic()
         assert poisoned.wait_delivered(poisoned.drop(2), 30)
-        assert time.monotonic() - begun < LATE
+        assert time.monotonic() - begun < late
     poisoned.settled()
 
 
@@ -68,12 +79,12 @@ def test_a_file_that_never_settles_delays_no_other(site: Any) -> None:
     """And is itself neither taken nor forgotten while it grows."""
     site.begin()
     assert site.wait_delivered(site.drop(1), 30)
-    path = site.camera._name()
+    late, path = usual(site) + LATE, site.camera._name()
     with growing(path):
         for _ in range(3):
             begun = time.monotonic()
             assert site.wait_delivered(site.drop(2), 30)
-            assert time.monotonic() - begun < LATE
+            assert time.monotonic() - begun < late
         assert [row["state"] for row in site.rows() if row["path"].endswith(path.name.encode())] == ["SEEN"]
     assert wait_until(
         lambda: any(row["reason"] == "UNREADABLE" and row["path"].endswith(path.name.encode()) for row in site.rows()),
