@@ -17,6 +17,7 @@ from irisdrop.profiles.patterns import Pattern
 from irisdrop.profiles.profile import FilenameRule, load_profile, parse_profile
 from irisdrop.profiles.schema import SCHEMAS, schema_text
 from irisdrop.profiles.shelf import place, shelf
+from irisdrop.vocabulary.images import Reading
 from irisdrop.vocabulary.keys import KEYS, laterality
 from irisdrop.vocabulary.reasons import REASONS
 
@@ -156,3 +157,14 @@ def test_the_eye_of_a_subject_folder_is_a_word_of_its_own() -> None:
         assert {laterality((rule.fullmatch(name) or {})["ImageLaterality"]) for rule in rules} == {"R"}, name
     for name in ("ROSS.jpg", "GOOD.jpg", "leftover.jpg"):
         assert not any(rule.fullmatch(name) for rule in rules), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "context"),
+    [("0-visible", "Primary"), ("10-visible", "Secondary"), ("11-visible", "Aggregate"), ("3-af", "Enhancement")],
+)
+def test_the_field_and_the_light_of_an_eidon_say_what_the_picture_is(kind: str, context: str) -> None:
+    eidon = load_profile("icare-eidon")
+    # Whatever the patient is called.
+    name = "000815-Muller_Anna-0-visible--2025-01-14T09_12_04Z-eidon_20005-right-x-image.jpg"
+    assert eidon.context_of(name, (Reading("ImageType", kind, kind, "filename:ImageType"),)) == context
