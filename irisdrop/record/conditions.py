@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 JOURNAL: Final = "journal"  # subject of what the journal's disk says
 LEAST_ROOM: Final = 1 << 20  # bytes: below it the journal's next pages may not fit
+TRY_AGAIN: Final = 120.0  # seconds that a page which could be written does for
 QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
 
 
@@ -30,6 +31,7 @@ class Conditions:
         self._db = database
         self._clock = clock
         self._quiet: dict[tuple[str, str], float] = {}
+        self._writable_until = 0.0  # monotonic
 
     def raise_(self, code: str, subject: str, detail: str = "") -> None:
         """Note that something is not well; `since` stays at its first time. `detail` without PHI."""
@@ -110,9 +112,13 @@ class Conditions:
                 return "DISK_FULL", ""
         except OSError:
             return None  # a folder that is gone is told by whoever needs it
-        # A quota, or a disk that became read-only, is seen by nobody but who writes.
+        # A quota, or a disk that became read-only, is seen by nobody but who writes; where it was well a moment ago it is
+        # not tried again: the tray looks every two seconds, and an idle night writes nothing.
+        if self._clock.monotonic() < self._writable_until:
+            return None
         refused = page_refused(folder)
         if refused is None:
+            self._writable_until = self._clock.monotonic() + TRY_AGAIN
             return None
         return ("DISK_FULL", "") if is_full(refused) else ("STATE_UNWRITABLE", os.strerror(refused.errno or 0))
 
