@@ -31,9 +31,9 @@ def opened(path: Path, clock: Any) -> Any:
 
 
 def test_a_commit_is_on_the_disk_when_it_returns(opened: Database) -> None:
-    assert opened.rows("PRAGMA journal_mode")[0][0] == "wal"
-    assert opened.rows("PRAGMA synchronous")[0][0] == 2  # FULL
-    assert opened.rows("PRAGMA foreign_keys")[0][0] == 1
+    assert opened.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert opened.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
+    assert opened.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
 def test_every_table_is_strict(opened: Database) -> None:
@@ -130,25 +130,36 @@ def test_a_transaction_inside_another_is_one_commit(opened: Database) -> None:
     assert opened.rows("SELECT * FROM meta") == []
 
 
-def test_no_other_thread_sees_half_a_transaction(opened: Database) -> None:
+def test_no_other_thread_sees_half_a_transaction_or_waits_for_one(opened: Database) -> None:
     seen: list[int] = []
-    with opened.transaction():
-        opened.execute("INSERT INTO meta VALUES ('a', 'b')")
+
+    def look() -> None:
         thread = threading.Thread(target=lambda: seen.append(len(opened.rows("SELECT * FROM meta"))))
         thread.start()
+        thread.join(60)
+
+    with opened.transaction():
+        opened.execute("INSERT INTO meta VALUES ('a', 'b')")
+        look()
         opened.execute("INSERT INTO meta VALUES ('c', 'd')")
-    thread.join()
-    assert seen == [2]
+        assert len(opened.rows("SELECT * FROM meta")) == 2
+    look()
+    assert seen == [0, 2]
+
+
+def test_who_only_asks_can_not_write(opened: Database) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        opened.rows("INSERT INTO meta VALUES ('a', 'b') RETURNING key")
 
 
 def test_after_a_commit_that_found_the_disk_full_the_next_one_succeeds(opened: Database) -> None:
-    pages = opened.rows("PRAGMA page_count")[0][0]
-    opened.rows(f"PRAGMA max_page_count = {pages + 1}")
+    pages = opened.execute("PRAGMA page_count").fetchone()[0]
+    opened.execute(f"PRAGMA max_page_count = {pages + 1}").fetchall()
     with pytest.raises(OSError, match="full") as full, opened.transaction():
         for number in range(100):
             opened.execute("INSERT INTO meta VALUES (?, ?)", (str(number), "x" * 1000))
     assert full.value.errno == errno.ENOSPC
-    opened.rows("PRAGMA max_page_count = 1000000")
+    opened.execute("PRAGMA max_page_count = 1000000").fetchall()
     with opened.transaction():
         opened.execute("INSERT INTO meta VALUES ('after', 'it')")
     assert [row["key"] for row in opened.rows("SELECT key FROM meta")] == ["after"]
