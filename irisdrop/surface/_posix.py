@@ -9,6 +9,8 @@ import platform
 import sys
 from typing import Final
 
+assert sys.platform != "win32"  # which has none of this
+
 NICE: Final = 5
 IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}  # the number of the system call; libc has no name for it
 IOPRIO_LOWEST: Final = (2 << 13) | 7  # IOPRIO_CLASS_BE, its last level: the idle class may wait for ever
