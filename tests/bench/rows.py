@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import statistics
 import subprocess
@@ -95,7 +96,7 @@ def _write(folder: Path) -> float:
 
 def _worst(took: list[float]) -> float:
     """The 99th of a hundred."""
-    return sorted(took)[int(0.99 * (len(took) - 1))]
+    return sorted(took)[max(0, math.ceil(0.99 * len(took)) - 1)]
 
 
 def _shown(took: list[float]) -> str:

@@ -140,7 +140,7 @@ def years(base: Path, sizes: tuple[int, int]) -> Iterator[Row]:
             (base / f"agent-{size}" / "state").mkdir()
             _fill(base / f"agent-{size}" / "state" / "journal.db", size)
             with agent:
-                agent.until(agent.ready, 120)
+                agent.until(agent.ready, 300)
                 figures["page"].append(_page(agent))
                 figures["status"].append(min(_status(agent) for _ in range(5)))
     for name, (few, many) in figures.items():
