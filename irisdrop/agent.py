@@ -38,7 +38,7 @@ from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 0.25  # seconds between looks at the configuration and the profiles
+LOOK_EVERY = 0.5  # seconds between looks at the configuration and the profiles
 HEAD_EVERY = 3600.0  # seconds between lines of log that tell the head of the audit trail
 STOP_WITHIN = 4.0  # seconds for the threads to end; what they leave, the next start goes on with
 
