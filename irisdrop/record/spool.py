@@ -201,8 +201,9 @@ class Spool:
             except FileNotFoundError:
                 size = 0
             self._note_file(digest).unlink(missing_ok=True)
-            for companion in target.parent.glob(f"{digest}.*"):
-                companion.unlink(missing_ok=True)
+            for beside in target.parent.iterdir():  # a glob would compile a pattern for each digest
+                if beside.name.startswith(f"{digest}."):
+                    beside.unlink(missing_ok=True)
         self.budget.count(-size)
 
     def _guard(self, digest: str) -> threading.Lock:
