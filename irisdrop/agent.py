@@ -298,9 +298,7 @@ class Agent:
         self.journal.database.fold()
         for subject in self.conditions.subjects("STAGE_FAILED"):
             self.conditions.clear("STAGE_FAILED", subject)  # what fails still is told again
-        self.orders.standing_since(
-            f"{self.config.worklist.source} {self.config.platform.url if self.config.platform else ''}"
-        )
+        self.orders.standing_since(self.config.orders_from)
         recovered = recover(self.journal, self.spool, self.conditions)
         if recovered:
             log.info("%d images recovered from the spool", recovered)

@@ -226,3 +226,28 @@ def test_systemd_hears_that_it_lives_for_as_long_as_it_runs(config: Path, tmp_pa
         assert heard[:-1] == [b"WATCHDOG=1"] * len(heard[:-1])
         assert running.stderr is not None
         running.stderr.close()
+
+
+def test_orders_of_a_folder_that_is_named_no_more_are_open_no_more_and_a_corrected_zone_moves_the_others(
+    tmp_path: Path,
+) -> None:
+    for folder, patient in (("old", "000815"), ("new", "000816")):
+        (tmp_path / folder).mkdir()
+        order = {"LocalId": f"A-{patient}", "ScheduledTime": "11/24/2026 09:00"}
+        message = {"OrderControlCode": "NW", "Order": order, "Patient": {"LocalId": patient}}
+        (tmp_path / folder / "order.json").write_text(json.dumps(message))
+
+    def due(folder: str, zone: str) -> list[tuple[str, str]]:
+        (tmp_path / "irisdrop.yaml").write_text(
+            f"state: state\nsite: {{zone: {zone}}}\nplatform: {{kind: folder, path: sent}}\n"
+            f"worklist: {{from: orders, path: {folder}}}\n"
+            "cameras:\n  - {name: room-1, profile: topcon-nw400, folder: exports}\n"
+        )
+        with Agent(load_config(tmp_path / "irisdrop.yaml")) as agent:
+            agent.once()
+            entries = agent.orders.open_entries()
+            return [(entry.keys["PatientID"], entry.start.isoformat()[:16]) for entry in entries if entry.start]
+
+    assert due("old", "UTC") == [("000815", "2026-11-24T09:00")]
+    assert due("new", "UTC") == [("000816", "2026-11-24T09:00")]
+    assert due("new", "America/New_York") == [("000816", "2026-11-24T14:00")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import Any, Literal
 
 from irisdrop.profiles.profile import DeviceProfile, load_profile
 from irisdrop.profiles.secret import Secret
+from irisdrop.profiles.zone import MachineZone
 from irisdrop.vocabulary.faults import Fault, FaultyFile, Foreseen
 
 __all__ = ["Config", "Secret", "default_config_path", "load_config", "load_profiles", "parse_config"]
@@ -123,6 +126,15 @@ class Config:
     def base(self) -> Path:
         """The folder that relative paths start from."""
         return self.path.absolute().parent
+
+    @property
+    def orders_from(self) -> str:
+        """What stands for the source of orders and for how it is read: where any of it is edited, what was read before
+        means nothing. The zone is that of times without offset."""
+        options = {name: str(value) for name, value in self.worklist.options.items() if not isinstance(value, Secret)}
+        zone = [str(self.site.zone), *(time.tzname if isinstance(self.site.zone, MachineZone) else ())]
+        url = self.platform.url if self.platform else None
+        return json.dumps([self.worklist.source, url, sorted(options.items()), zone])
 
 
 def default_config_path() -> Path:

@@ -24,6 +24,7 @@ LOOKUP_KEYS = (
     "PatientBirthDate",
     "PatientName",
 )
+ANEW = "worklist.anew"  # meta key: another source stands here and has not answered yet
 FORMERLY = "formerly PatientID"  # in entry_keys: the number that an entry's patient had before a merge
 
 
@@ -41,9 +42,11 @@ class Orders:
     def apply(self, changes: WorklistChanges) -> list[str]:
         """Take over one answer of the source in one commit; returns the ids whose entry is new or differs.
 
-        Absence from a full list means completed.
+        Absence from a full list means completed; so does absence from the first answer of another source, which has
+        all that it knows.
         """
-        if not changes.entries and not changes.withdrawn and not changes.full and changes.cursor == self.cursor():
+        full = changes.full or self._recall(ANEW) is not None
+        if not changes.entries and not changes.withdrawn and not full and changes.cursor == self.cursor():
             self.confirm_current()
             return []
         changed: list[str] = []
@@ -54,10 +57,11 @@ class Orders:
                     changed.append(entry.id)
             for withdrawal in changes.withdrawn:
                 changed += self._withdraw([withdrawal.id], withdrawal.why, sync)
-            if changes.full:
+            if full:
                 gone = self._db.rows("SELECT id FROM entries WHERE standing = 'open' AND sync < ?", (sync,))
                 changed += self._withdraw([row["id"] for row in gone], Standing.COMPLETED, sync)
             self._remember("worklist.cursor", changes.cursor or "")
+            self._db.execute("DELETE FROM meta WHERE key = ?", (ANEW,))
             self._note_sync()
         return changed
 
@@ -140,7 +144,7 @@ class Orders:
 
     def standing_since(self, source: str) -> None:
         """Another source than before: its cursor and its orders mean nothing here, so nothing is matched or sent until
-        its first answer, which is a full list."""
+        its first answer, which is taken for a full list."""
         before = self._recall("worklist.source")
         if before == source:
             return
@@ -149,6 +153,7 @@ class Orders:
             self._remember("worklist.cursor", "")
             if before is not None:
                 self._remember("worklist.fresh", str(self.fresh_seconds()))
+                self._remember(ANEW, "yes")
                 self._db.execute("DELETE FROM meta WHERE key = 'worklist.synced'")
 
     def _put(self, entry: WorklistEntry, sync: int) -> bool:

@@ -308,3 +308,18 @@ def test_the_environment_names_the_configuration(monkeypatch: pytest.MonkeyPatch
 def test_a_configuration_that_is_not_there_is_foreseen(tmp_path: Path) -> None:
     with pytest.raises(Foreseen, match="does not exist"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_another_place_of_orders_or_another_way_to_read_them_is_another_source(tmp_path: Path) -> None:
+    def source(worklist: str, zone: str = "UTC", more: str = "") -> str:
+        cameras = "cameras: [{name: a, profile: topcon-nw400, folder: exports}]"
+        text = f"site: {{zone: {zone}}}\nworklist: {{{worklist}}}\n{cameras}\n{more}"
+        return parse_config(text, tmp_path / "irisdrop.yaml").orders_from
+
+    first = source("from: orders, path: one")
+    assert source("from: orders, path: one, every: 5m", more="undo: 30s\n") == first
+    assert source("from: orders, path: two") != first
+    assert source("from: orders, path: one", zone="America/New_York") != first
+    assert source("from: csv, path: one") != source("from: csv, path: one, map: {Nr: PatientLocalId}")
+    secret = "from: fhir, url: 'https://orders.example/fhir', token: {env: HIDDEN}"
+    assert "HIDDEN" not in source(secret)

@@ -139,6 +139,24 @@ def test_another_source_begins_with_a_full_list_and_nothing_is_synced_until_then
     assert records.orders.fresh_seconds() == 60
 
 
+def test_the_first_answer_of_another_source_completes_what_only_the_former_one_had(records: Any) -> None:
+    records.orders.standing_since("one")
+    records.sync(records.entry("E1"), records.entry("E2"), full=False)
+    records.orders.standing_since("another")
+    assert records.sync(records.entry("E2"), full=False) == ["E1"]
+    assert records.orders.get("E1").standing is Standing.COMPLETED
+    records.sync(records.entry("E3"), full=False)
+    assert [entry.id for entry in records.orders.open_entries()] == ["E2", "E3"]
+
+
+def test_an_empty_first_answer_of_another_source_counts_too(records: Any) -> None:
+    records.orders.standing_since("one")
+    records.sync(records.entry("E1"), full=False)
+    records.orders.standing_since("another")
+    records.orders.apply(WorklistChanges((), (), None, full=False))
+    assert records.orders.count() == 0
+
+
 def test_opening_the_list_writes_nothing(records: Any) -> None:
     before = records.journal.database.row("SELECT total_changes()")[0]
     Orders(records.journal.database, records.clock)
