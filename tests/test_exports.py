@@ -14,6 +14,7 @@ import pytest
 
 from irisdrop.agent import Agent
 from irisdrop.profiles.config import load_config
+from irisdrop.record.spool import Spool
 from irisdrop.reference.retina import draw
 from irisdrop.reference.server import ReferencePlatform
 from irisdrop.vocabulary.images import ImageFile
@@ -228,6 +229,84 @@ def test_a_companion_that_changes_before_the_match_decides_again(site: Callable[
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         images(agent, State.IDENTIFIED, 1)
         (exports / "a.xml").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
+        assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["running", "started again"])
+def test_a_picture_whose_name_was_used_before_is_not_read_by_the_text_of_the_earlier_one(
+    site: Callable[[str], Path], again: bool
+) -> None:
+    """Its own comes a moment later, and until then the folder shows another patient's beside it."""
+    exports = site(SIDECAR.replace("WAIT", "1s"))
+    with running(exports) as agent:
+        (exports / "a.xml").write_bytes(text("000815", "OD"))
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        images(agent, State.DELIVERED, 1)
+        if not again:
+            (exports / "a.jpg").write_bytes(draw(2, "L"))
+            assert images(agent, State.QUARANTINED, 1)[0].detail == "its companion file is missing"
+    if again:
+        (exports / "a.jpg").write_bytes(draw(2, "L"))
+    with running(exports) as agent:
+        assert images(agent, State.QUARANTINED, 1)[0].detail == "its companion file is missing"
+        (exports / "a.xml").write_bytes(text("000816", "OS"))
+        found = images(agent, State.DELIVERED, 2)
+        assert [(image.entry, image.eye) for image in found] == [("E000815", "R"), ("E000816", "L")]
+
+
+def test_a_picture_of_the_same_name_is_read_by_a_text_that_was_written_anew_with_the_same_words(
+    site: Callable[[str], Path],
+) -> None:
+    exports = site(SIDECAR.replace("WAIT", "60s"))
+    with running(exports) as agent:
+        for number in (1, 2):
+            (exports / "a.xml").write_bytes(text("000815", "OD"))
+            (exports / "a.jpg").write_bytes(draw(number, "R"))
+            images(agent, State.DELIVERED, number)
+
+
+def test_a_picture_that_waits_is_not_read_by_the_text_of_the_one_that_has_its_name_now(
+    site: Callable[[str], Path],
+) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    with running(exports) as agent:
+        (exports / "a.xml").write_bytes(text("000817", "OD"))
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        (waiting,) = images(agent, State.IDENTIFIED, 1)
+        (exports / "a.jpg").write_bytes(draw(2, "L"))
+        (exports / "a.xml").write_bytes(text("000816", "OS"))
+        assert images(agent, State.DELIVERED, 1)[0].id != waiting.id
+        # Whoever looks after the companions has done so when the next picture has come through.
+        (exports / "b.xml").write_bytes(text("000816", "OS"))
+        (exports / "b.jpg").write_bytes(draw(3, "L"))
+        images(agent, State.DELIVERED, 2)
+        assert agent.journal.get(waiting.id).state is State.IDENTIFIED
+
+
+def test_a_companion_of_two_pictures_that_changes_decides_both_again(site: Callable[[str], Path]) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s").replace('["*.jpg"]', '["*.jpg", "*.jpeg"]'))
+    with running(exports) as agent:
+        (exports / "a.xml").write_bytes(text("999999", "OD"))
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        (exports / "a.jpeg").write_bytes(draw(2, "R"))
+        images(agent, State.IDENTIFIED, 2)
+        (exports / "a.xml").write_bytes(text("000815", "OD"))
+        assert [image.entry for image in images(agent, State.DELIVERED, 2)] == ["E000815"] * 2
+
+
+def test_a_crash_when_a_changed_companion_was_spooled_does_not_leave_the_image_with_the_old_one(
+    site: Callable[[str], Path],
+) -> None:
+    exports = site(SIDECAR.replace("WAIT", "30s"))
+    with running(exports) as agent:
+        (exports / "a.xml").write_bytes(text("999999", "OD"))
+        (exports / "a.jpg").write_bytes(draw(1, "R"))
+        (image,) = images(agent, State.IDENTIFIED, 1)
+    corrected = text("000815", "OD")
+    (exports / "a.xml").write_bytes(corrected)
+    assert image.digest is not None
+    Spool(exports.parent / "state" / "spool").keep_companion(image.digest, image.path, "a.xml", corrected)
+    with running(exports) as agent:
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
 
 

@@ -61,7 +61,7 @@ class Intake:
             beside: list[Source] = []
             if self.sidecars is not None and outcome.new:
                 try:
-                    beside = self.sidecars.keep(outcome.digest, pending.folder, pending.base)
+                    beside = self.sidecars.keep(outcome.digest, pending.folder, pending.base, grown=outcome.grown)
                 except Changing:
                     return Changed()  # both are read once more
                 except OSError as error:
@@ -87,14 +87,14 @@ class Intake:
         if not isinstance(opened, Unpacked):
             return opened
         racy = opened.racy and not pending.racy
+        if self.sidecars is not None:  # before it is noted that the archive is done: a crash opens it again
+            for member in opened.members:
+                if member.renewed:
+                    self.sidecars.renewed(arrival.within(member.path).path, member.digest)
         try:
             self._settle_members(arrival, pending, opened, racy)
         except _SpoolLost:
             return Changed()
-        if self.sidecars is not None:
-            for member in opened.members:
-                if member.renewed:
-                    self.sidecars.renewed(arrival.within(member.path).path, member.digest)
         self.on_settled()
         return Taken("", order.looked.size, racy, True, False, True)
 

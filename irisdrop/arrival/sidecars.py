@@ -16,30 +16,32 @@ from irisdrop.arrival.shapes import Shape
 from irisdrop.arrival.system import fingerprint, open_plain, reachable, shape
 from irisdrop.arrival.take import Locked, Unreadable, refusal
 from irisdrop.profiles.profile import DeviceProfile
-from irisdrop.record.journal import AGENT, Journal, StaleImage
-from irisdrop.record.known import Fingerprint
+from irisdrop.record.journal import AGENT, Journal
+from irisdrop.record.known import Fingerprint, Standing
 from irisdrop.record.overview import Overview
 from irisdrop.record.sources import Source, Sources
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ARCHIVE, ImageFile
+from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
 
 LARGEST: Final = 16 << 20  # bytes; what is larger is no sidecar
 MISSING: Final = "its companion file"  # how identity begins to say that one is missing
 LATE: Final = timedelta(days=7)
 AT_ONCE: Final = 200  # images looked after in one turn: on a share each look takes its time
-FORGET: Final = 900.0  # seconds after which a file that no image waits for is forgotten
+RECENT: Final = 10  # pictures of one name whose companion files are looked at: a camera may use one name for ever
+FORGET: Final = 86_400.0  # seconds after which a file that no image waits for is forgotten
 
 
 @dataclass(slots=True)
 class _Look:
-    """How a companion file looked, since when, and how it looked when its bytes were spooled."""
+    """How a companion file looked, since when, and how it looked when it was last read for each image, by their paths."""
 
     seen: Fingerprint
     since: float
     used: float
-    taken: Fingerprint | None = None
+    taken: dict[str, Fingerprint] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,14 +70,56 @@ class Sidecars:
         paths = [self._find(below(self.root, pending.folder), name) for name in names]
         # Every one of them is looked at, so that all begin to rest at once.
         rest = [path is not None and self._rests(path, now, profile.settle) for path in paths]
-        return all(rest)
+        if not all(rest):
+            return False
+        image = below(self.root, pending.folder, pending.base)
+        return pending.racy or not any(self._left_over(path, image) for path in paths if path is not None)
 
-    def keep(self, digest: str, folder: str, base: str) -> list[Source]:
+    def _left_over(self, path: str, image: str) -> bool:
+        """Whether a companion file is still the one of an earlier picture, whose name the camera used again."""
+        earlier = self._earlier(image)
+        if not earlier or _unread(earlier[-1]):  # what comes now may be the whole of what was cut off
+            return False
+        look = self._looks[path]
+        if image not in look.taken:
+            try:
+                content, seen = read(path)
+            except OSError:
+                return False  # whoever spools it tells
+            if not self._of_another(earlier, image, path, content, seen):
+                return False
+            look.taken[image] = seen
+        return _written(look.taken[image]) == _written(look.seen)
+
+    def _earlier(self, path: str, digest: str | None = None) -> list[ImageFile]:
+        """The other pictures that lay at a path."""
+        return [image for image in self.journal.at_path(path) if image.digest not in (None, digest)]
+
+    def _of_another(self, earlier: list[ImageFile], image: str, path: str, content: bytes, seen: Fingerprint) -> bool:
+        """Whether the bytes of a companion file were read with an earlier picture and not written since."""
+        look = self._looks.get(path)
+        taken = look.taken.get(image) if look is not None else None
+        if not earlier or (taken is not None and _written(taken) != _written(seen)):
+            return False
+        if Sources(self.journal.database).companion(path, image) == hashlib.sha256(content).hexdigest():
+            return True
+        # The journal forgets what it noted, and a rebuilt one never knew.
+        some = [one.digest for one in earlier[-RECENT:] if one.digest is not None]
+        kept = (self.spool.companion(digest, image, name) for digest in some for name in self._names(image))
+        return any(file.is_file() and file.read_bytes() == content for file in kept)
+
+    def _names(self, image: str) -> tuple[str, ...]:
+        return self.profile().companions_of(os.path.basename(image))  # noqa: PTH119 - a name need not be Unicode
+
+    def keep(self, digest: str, folder: str, base: str, *, grown: bool = False) -> list[Source]:
         """Spool what is there, before its image settles.
 
-        What is no plain file, or too large, is not there. Raises Changing, or OSError where one can't be read now.
+        What is no plain file, or too large, is not there, nor is what an earlier picture of the same name left behind,
+        of which this one has not `grown`. Raises Changing, or OSError where one can't be read now.
         """
         kept = []
+        image = below(self.root, folder, base)
+        earlier = [] if grown else self._earlier(image, digest)
         for name in self.profile().companions_of(base):
             path = self._find(below(self.root, folder), name)
             if path is not None:
@@ -85,10 +129,10 @@ class Sidecars:
                     if isinstance(refusal(error), Locked | Unreadable) and not isinstance(error, NotOne):
                         raise
                     continue
-                self.spool.keep_companion(digest, below(self.root, folder, base), name, content)
-                now = self.clock.monotonic()
-                self._looks[path] = _Look(seen, now, now, seen)
-                kept.append(Source(path, hashlib.sha256(content).hexdigest()))
+                if not self._of_another(earlier, image, path, content, seen):
+                    self.spool.keep_companion(digest, image, name, content)
+                    kept.append(Source(path, hashlib.sha256(content).hexdigest()))
+                self._note(path, image, seen)
         return kept
 
     def tend(self) -> None:
@@ -100,8 +144,8 @@ class Sidecars:
         waiting = self._waiting(self._beyond, AT_ONCE)
         self._beyond = waiting[-1].id if len(waiting) == AT_ONCE else 0
         for image in waiting:
-            if ARCHIVE.search(image.name) is None and image.digest is not None and self._renewed(image, profile):
-                self._read_again(image)
+            if ARCHIVE.search(image.name) is None and image.digest is not None:
+                self._look_after(image, profile)
         if not self._beyond:
             oldest = self.clock.monotonic() - FORGET
             for path in [path for path, look in list(self._looks.items()) if look.used < oldest]:
@@ -111,47 +155,83 @@ class Sidecars:
         """The companion of an archive's image is another one now, and spooled: an image that it can still decide is read
         again."""
         for image in self.journal.at_path(path):
-            if image.digest == digest and (image.state is State.SETTLED or image in self._waiting(image.id - 1, 1)):
-                self._read_again(image)
+            if image.digest == digest:
+                self._read_again(image.id)
 
     def _waiting(self, beyond: int, limit: int) -> list[ImageFile]:
         since = self.clock.now() - LATE
         return Overview(self.journal.database).before_match(self.camera, since, MISSING, beyond, limit)
 
-    def _renewed(self, image: ImageFile, profile: DeviceProfile) -> bool:
-        """Whether a companion file holds something else than what is spooled; then that is spooled now."""
-        assert image.digest is not None
-        renewed = False
+    def _look_after(self, image: ImageFile, profile: DeviceProfile) -> None:
+        renewed = self._renewed(image, profile)
+        if not renewed:
+            return
+        with self.journal.transaction():  # so that a crash before it finds other bytes noted than are spooled
+            Sources(self.journal.database).note_companions(self.camera, image.path, renewed, self.clock.now())
+            self._read_again(image.id)
+
+    def _renewed(self, image: ImageFile, profile: DeviceProfile) -> list[Source]:
+        """The companion files that hold something else than an image was read by; that is spooled now."""
+        renewed = []
         folder, base = os.path.split(image.path)
         for name in profile.companions_of(base):
             path = self._find(folder, name)
             if path is None or not self._rests(path, self.clock.monotonic(), profile.settle):
                 continue
-            look = self._looks[path]
-            if look.taken == look.seen:
+            if self._looks[path].taken.get(image.path) == self._looks[path].seen or not self._lies_there(image):
                 continue
             try:
                 content, seen = read(path)
             except OSError:
                 continue  # the next look tells
-            kept = self.spool.companion(image.digest, image.path, name)
-            if not kept.is_file() or kept.read_bytes() != content:
-                self.spool.keep_companion(image.digest, image.path, name, content)
-                renewed = True
-            source = Source(path, hashlib.sha256(content).hexdigest())
-            Sources(self.journal.database).note_companions(self.camera, image.path, [source], self.clock.now())
-            look.taken = seen
+            if self._is_news(image, path, name, content, seen):
+                self.spool.keep_companion(image.digest or "", image.path, name, content)
+                renewed.append(Source(path, hashlib.sha256(content).hexdigest()))
+            self._note(path, image.path, seen)
         return renewed
 
-    def _read_again(self, image: ImageFile) -> None:
+    def _is_news(self, image: ImageFile, path: str, name: str, content: bytes, seen: Fingerprint) -> bool:
+        kept = self.spool.companion(image.digest or "", image.path, name)
+        if not kept.is_file():
+            return not self._of_another(self._earlier(image.path, image.digest), image.path, path, content, seen)
+        noted = Sources(self.journal.database).companion(path, image.path)
+        if noted is None:
+            return kept.read_bytes() != content or (image.detail or "").startswith(MISSING)
+        return kept.read_bytes() != content or noted != hashlib.sha256(content).hexdigest()
+
+    def _lies_there(self, image: ImageFile) -> bool:
+        """Whether an image's file is the one that was read: else what lies beside it is another picture's by now."""
+        folder, base = os.path.split(image.path)
+        known = self.journal.known.get(self.camera, folder[len(self.root) + 1 :], base)
         try:
-            if image.state is State.QUARANTINED:
-                self.journal.move(image, Event.RELEASE, AGENT, "its companion file came, or was changed")
-            else:
-                self.journal.note(image, profile=None)  # read by no profile any more, so it is read again
-        except StaleImage:
-            return  # somebody was quicker
-        self.on_changed()
+            seen = fingerprint(os.lstat(reachable(image.path)))
+        except OSError:
+            return False
+        if known is None or known.fingerprint != seen or known.standing not in (Standing.SETTLED, Standing.RACY):
+            return False
+        return self.journal.at_path(image.path)[-1].id == image.id
+
+    def _read_again(self, number: int) -> None:
+        """By what is spooled now, if that can still decide it."""
+        with self.journal.transaction():  # nobody moves it meanwhile
+            since = self.clock.now() - LATE
+            for image in Overview(self.journal.database).before_match(self.camera, since, MISSING, number - 1, 1):
+                if image.id != number:
+                    return
+                if image.state is State.QUARANTINED:
+                    self.journal.move(image, Event.RELEASE, AGENT, "its companion file came, or was changed")
+                else:
+                    self.journal.note(image, profile=None)  # read by no profile any more, so it is read again
+                self.journal.database.afterwards(self.on_changed)
+
+    def _note(self, path: str, image: str, seen: Fingerprint) -> None:
+        """A companion file was read for an image, and looked so."""
+        now = self.clock.monotonic()
+        look = self._looks.get(path)
+        if look is None or look.seen != seen:
+            look = self._looks[path] = _Look(seen, now, now, look.taken if look else {})
+        look.used = now
+        look.taken[image] = seen
 
     def _rests(self, path: str, now: float, settle: float) -> bool:
         """Whether a file has looked the same for so long, and holds something."""
@@ -161,7 +241,7 @@ class Sidecars:
             return False
         before = self._looks.get(path)
         if before is None or before.seen != seen:
-            self._looks[path] = _Look(seen, now, now, before.taken if before else None)
+            self._looks[path] = _Look(seen, now, now, before.taken if before else {})
             return False
         before.used = now
         return seen.size > 0 and now - before.since >= settle
@@ -174,6 +254,15 @@ class Sidecars:
             if os.path.lexists(reachable(path)):
                 return path
         return None
+
+
+def _unread(image: ImageFile) -> bool:
+    return image.state is State.QUARANTINED and image.reason is Code.UNREADABLE
+
+
+def _written(seen: Fingerprint) -> tuple[int, int]:
+    """What tells that a file was written: a share that is mounted again has other ids and times of change."""
+    return seen.size, seen.mtime_ns
 
 
 class NotOne(OSError):

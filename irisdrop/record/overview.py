@@ -103,13 +103,13 @@ class Overview:
         return [as_image(row) for row in rows]
 
     def before_match(self, camera: str, since: datetime, missing: str, beyond: int, limit: int) -> list[ImageFile]:
-        """Images of a camera that never had an order, which what they say may still decide: those that wait for one, and
-        of those that arrived `since` the ones that were refused for what was read, or because of what was `missing` (how
+        """Images of a camera that never had an order, which what they say may still decide: those that wait to be read or
+        for an order, and of those that arrived `since` the ones that were refused for what was read, or because of what was `missing` (how
         their detail begins). The oldest first; `beyond` an id, to page on."""
         marks = ",".join("?" * len(BY_READINGS))
         rows = self._db.rows(
-            "SELECT * FROM images i WHERE camera = ? AND state IN ('IDENTIFIED', 'QUARANTINED') AND id > ? "
-            "AND (state = 'IDENTIFIED' OR (arrived > ? "
+            "SELECT * FROM images i WHERE camera = ? AND state IN ('SETTLED', 'IDENTIFIED', 'QUARANTINED') AND id > ? "
+            "AND (state <> 'QUARANTINED' OR (arrived > ? "
             f"AND (reason IN ({marks}) OR (reason = 'UNREADABLE' AND substr(detail, 1, ?) = ?)) "
             "AND NOT EXISTS (SELECT 1 FROM history h WHERE h.image = i.id "
             "AND h.event IN ('match', 'rematch', 'assign', 'undo', 'recall')))) ORDER BY id LIMIT ?",

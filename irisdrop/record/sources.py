@@ -57,6 +57,11 @@ class Sources:
                 (packed(source.path), image, camera, source.digest, stamp(at)),
             )
 
+    def companion(self, path: str, image: str) -> str | None:
+        """The digest of a companion file as it was last read with the images at a path; None where none was."""
+        row = self._db.row("SELECT digest FROM sources WHERE path = ? AND image = ?", (packed(path), packed(image)))
+        return None if row is None else row["digest"]
+
     def archives_done(self, camera: str, before: datetime, limit: int = 500) -> list[Source]:
         """Archives all of whose images were delivered before a time."""
         rows = self._db.rows(

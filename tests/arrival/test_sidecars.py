@@ -106,3 +106,24 @@ def test_a_companion_that_nobody_waits_for_any_more_is_forgotten(watched, pictur
     monkeypatch.setattr(module, "FORGET", -1.0)
     tending.tend()
     assert not tending._looks
+
+
+def test_a_companion_that_changes_while_its_image_waits_to_be_read_is_spooled_anew(watched, picture) -> None:
+    """A backlog takes minutes; what is read of it then must not be what was true before."""
+    (watched.exports / "a.xml").write_text("<ID>000815</ID>")
+    watched.drop("a.jpg", picture(b"a"))
+    (image,) = watched.wait_settled(1)
+    (watched.exports / "a.xml").write_text("<ID>000816</ID>")
+    spooled = watched.spool.companion(image.digest, image.path, "a.xml")
+    watched.wait(lambda: spooled.read_text() == "<ID>000816</ID>")
+    watched.wait(lambda: watched.images(State.SETTLED)[0].version > image.version)
+
+
+def test_a_picture_that_grew_on_is_read_by_the_companion_of_its_beginning(watched, picture) -> None:
+    (watched.exports / "a.xml").write_text("<ID>000815</ID>")
+    whole = picture(b"a")
+    watched.drop("a.jpg", whole[:-1000])
+    watched.wait(lambda: watched.images(State.QUARANTINED) != [])
+    watched.drop("a.jpg", whole)
+    (image,) = watched.wait_settled(1)
+    assert kept(watched, image)
