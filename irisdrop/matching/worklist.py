@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -30,16 +31,22 @@ class Worklist:
         self._conditions = conditions
         self._clock = clock
         self._stale = timedelta(seconds=stale)
+        self._lock = threading.Lock()
+        self._closed = False
 
     def sync(self) -> list[str] | None:
         """Ask the source what changed; returns the ids of entries that did, or None where it could not be asked."""
         try:
             changes = self._source.changes(self.orders.cursor())
         except WorklistUnavailable as unavailable:
-            self._conditions.raise_(unavailable.condition, SUBJECT, unavailable.detail)
-            self.tell_age()
+            if not self._closed:
+                self._conditions.raise_(unavailable.condition, SUBJECT, unavailable.detail)
+                self.tell_age()
             return None
-        changed = self.orders.apply(changes)
+        with self._lock:
+            if self._closed:  # it answers late, and another source may stand in its place by now
+                return None
+            changed = self.orders.apply(changes)
         for code in ("WORKLIST_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE"):
             self._conditions.clear(code, SUBJECT)
         if changes.full or changes.entries or changes.faults:  # an unchanged list still has the faults it had
@@ -65,7 +72,9 @@ class Worklist:
         return gather(self.orders, readings, profile)
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Let go of the source; what it still says is not heard."""
+        with self._lock:
+            self._closed = True
         self._source.close()
 
     def _tell(self, code: str, raised: bool, detail: str) -> None:

@@ -71,6 +71,24 @@ def test_nothing_is_matched_on_a_list_that_was_never_synced_or_is_stale(
     assert codes(records) == {"WORKLIST_STALE"}
 
 
+@pytest.mark.parametrize("late", ["answer", "failure"])
+def test_what_a_source_says_after_it_was_closed_is_not_heard(
+    worklist: Worklist, source: Source, records: Any, late: str
+) -> None:
+    """Another one may stand in its place by then, and would be matched on the former one's orders."""
+
+    def changes(cursor: str | None) -> WorklistChanges:
+        worklist.close()
+        if late == "failure":
+            raise WorklistUnavailable("gone")
+        return WorklistChanges((records.entry(),), (), "c7", full=True)
+
+    source.changes = changes  # type: ignore[method-assign]
+    assert worklist.sync() is None
+    assert (records.orders.count(), records.orders.cursor(), records.orders.synced()) == (0, None, None)
+    assert codes(records) == set()
+
+
 def test_a_list_that_was_synced_in_the_future_is_not_trusted(worklist: Worklist, clock: Any) -> None:
     """The wall clock was set back by a day: nobody knows how old the mirror is, until the next sync."""
     worklist.sync()
