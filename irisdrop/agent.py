@@ -269,7 +269,8 @@ class Agent:
             self._edited[camera] = profile
             self.hindsight.woken.set()
         self.journal.keep_profile(profile.digest, profile.name, profile.text)
-        self.journal.use_profile(camera, profile.digest)
+        called = next((one.profile_name for one in self.config.cameras if one.name == camera), None)
+        self.journal.use_profile(camera, profile.digest, called)
 
     # ------------------------------------------------------------------ audit
 

@@ -35,7 +35,8 @@ class Profiles:
     def load(self, config: Config) -> dict[str, DeviceProfile]:
         """The profile of every camera, in place of a faulty one the last good one that the journal keeps.
 
-        Raises FaultyFile with all faults where a camera never had a good one.
+        Raises FaultyFile with all faults where a camera never had a good one of that name: that of another name is
+        another camera's, and its patterns may find a patient's number in what is none.
         """
         found: dict[str, DeviceProfile] = {}
         missing: list[Fault] = []
@@ -76,7 +77,7 @@ class Profiles:
                 self._conditions.clear("PROFILE_FAULTY", camera)
 
     def _last(self, camera: CameraSettings) -> DeviceProfile | None:
-        text = self._journal.last_profile(camera.name)
+        text = self._journal.last_profile(camera.name, camera.profile_name)
         if text is None:
             return None
         try:
@@ -109,6 +110,7 @@ class Reload:
         self._taken: dict[Path, Look] = {}
         self._last: dict[Path, Look] = {}
         self._digest = config.digest
+        self._wanted = config  # what is written, and is not in use where one of its profiles has a fault
 
     def look(self) -> None:
         """Take over what changed. An editor that is still writing is left to end first."""
@@ -144,6 +146,7 @@ class Reload:
         return config
 
     def _take_config(self, config: Config) -> None:
+        self._wanted = config
         try:
             self._changed_config(config, self._profiles.load(config))
         except Foreseen as faulty:
@@ -157,7 +160,7 @@ class Reload:
 
     def _paths(self) -> Iterable[Path]:
         yield self._config.path
-        for camera in self._config.cameras:
+        for camera in (*self._config.cameras, *self._wanted.cameras):
             yield from places(camera.profile, self._config.base)
 
 

@@ -140,6 +140,26 @@ def test_a_restart_with_a_faulty_profile_begins_with_the_last_good_one(site: Pat
         until(lambda: agent.journal.in_state(State.DELIVERED), 40)
 
 
+def test_a_configuration_that_names_another_profile_which_is_faulty_is_not_taken_over_by_half(site: Path) -> None:
+    """The former profile would read the other camera's names: their counter may be a patient's number."""
+    (site / "other.yaml").write_text(PROFILE.replace("status: sampled", "status: samplde"))
+    written = (site / "irisdrop.yaml").read_text()
+    edited = written.replace("./camera.yaml, folder: exports", "./other.yaml, folder: exports-2")
+    with running(site) as agent:
+        until(lambda: agent.journal.camera_started("room-1"), 40)
+        (site / "exports-2").mkdir()
+        (site / "irisdrop.yaml").write_text(edited)
+        until(lambda: conditions(agent).get("CONFIG_FAULTY") == "other.yaml line 3: WRONG_VALUE", SOON)
+        assert agent.config.cameras[0].folder.name == "exports"
+        (site / "other.yaml").write_text(PROFILE)
+        until(lambda: agent.config.cameras[0].folder.name == "exports-2", SOON)
+        until(lambda: not {"CONFIG_FAULTY", "PROFILE_FAULTY"} & set(conditions(agent)), SOON)
+    (site / "irisdrop.yaml").write_text(written.replace("./camera.yaml", "./third.yaml"))
+    (site / "third.yaml").write_text("irisdrop: 1\n")
+    with pytest.raises(FaultyFile):
+        Agent(load_config(site / "irisdrop.yaml"))
+
+
 def test_a_first_start_with_a_faulty_profile_says_so_and_holds_nothing(site: Path) -> None:
     (site / "camera.yaml").write_text("irisdrop: 1\n")
     config = load_config(site / "irisdrop.yaml")

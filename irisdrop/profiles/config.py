@@ -76,6 +76,11 @@ class CameraSettings:
     line: int = 0
     column: int = 0
 
+    @property
+    def profile_name(self) -> str:
+        """What the profile is called, wherever it lies."""
+        return self.profile.replace("\\", "/").rpartition("/")[2].removesuffix(".yaml").removesuffix(".yml")
+
 
 @dataclass(frozen=True, slots=True)
 class Spool:

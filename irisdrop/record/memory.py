@@ -55,12 +55,17 @@ class Memory:
                 (digest, name, text, stamp(self._clock.now())),
             )
 
-    def use_profile(self, camera: str, digest: str) -> None:
-        """Note which of the kept profiles a camera has now."""
-        self.set_meta(f"profile of {camera}", digest)
+    def use_profile(self, camera: str, digest: str, called: str | None = None) -> None:
+        """Note which of the kept profiles a camera has now, and how its configuration calls it."""
+        with self._db.transaction():
+            self.set_meta(f"profile of {camera}", digest)
+            if called is not None:
+                self.set_meta(f"name of the profile of {camera}", called)
 
-    def last_profile(self, camera: str) -> str | None:
-        """The text of the profile that a camera had last."""
+    def last_profile(self, camera: str, called: str | None = None) -> str | None:
+        """The text of the profile that a camera had last; None where that one was called otherwise than `called`."""
+        if called is not None and self.meta(f"name of the profile of {camera}") not in (None, called):
+            return None
         row = self._db.row(
             "SELECT text FROM profiles JOIN meta ON meta.value = profiles.digest WHERE meta.key = ?",
             (f"profile of {camera}",),
