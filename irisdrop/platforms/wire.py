@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import IO, Final
+from typing import IO, Any, Final
 from urllib.parse import urlencode, urlsplit
 
+import requests
 import truststore
-from urllib3 import BaseHTTPResponse, PoolManager, Timeout
-from urllib3.exceptions import HTTPError, SSLError
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.marks import mark
@@ -68,14 +69,9 @@ class Wire:
         self._place = checked_place(url)
         self._token = token
         self._patience = patience
-        # Without a session of `requests`: it would read REQUESTS_CA_BUNDLE, .netrc and the proxies of whoever is logged
-        # in, follow redirects, keep cookies, and take as long for each image as all the rest of the sending.
-        self._pool = PoolManager(
-            maxsize=max(1, connections),
-            blocksize=SEND_BLOCK,
-            cert_reqs="CERT_REQUIRED",
-            ssl_context=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        )
+        # No session around it: that would read REQUESTS_CA_BUNDLE, .netrc and the proxies of whoever is logged in, follow
+        # redirects, rewind our body, and keep cookies.
+        self._adapter = _Adapter(pool_maxsize=max(1, connections))
 
     def ask(
         self,
@@ -89,28 +85,18 @@ class Wire:
     ) -> Reply:
         """One request and its whole answer of at most `limit` bytes. Raises Unreachable or NoToken."""
         url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
+        request = requests.PreparedRequest()
         try:
-            response = self._pool.urlopen(
-                *(method, url),
-                body=body,
-                headers=self._headers(headers),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=Timeout(CONNECT, self._patience),
-            )
-            try:
-                return Reply(response.status, response.headers, _parsed(response, limit, self._patience))
-            finally:
-                # An answer that was read to its end has given its connection back; else nobody may use that again.
-                response.close()
-        except (HTTPError, OSError) as error:
+            request.prepare(method, url, headers=self._headers(headers), data=body)
+            response = self._adapter.send(request, stream=True, timeout=(CONNECT, self._patience), verify=True)
+            with response:
+                return Reply(response.status_code, response.headers, _parsed(response, limit, self._patience))
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise _unreachable(error, self._place) from None
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.clear()
+        self._adapter.close()
 
     def _headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
         try:
@@ -128,6 +114,22 @@ class Wire:
                 raise NoToken("the token is empty, or holds what no token holds")
             headers["Authorization"] = f"Bearer {token}"
         return headers
+
+
+class _Adapter(HTTPAdapter):
+    """Sends in large blocks, and trusts what the system trusts, no bundle of its own."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {"blocksize": SEND_BLOCK, "ssl_context": truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
+        super().init_poolmanager(*args, **kwargs)
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, {key: value for key, value in pool.items() if key not in ("ca_certs", "ca_cert_dir")}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+        if url.lower().startswith("https"):
+            conn.cert_reqs = "CERT_REQUIRED"
 
 
 def checked_place(url: str) -> str:
@@ -160,19 +162,19 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return min(max((when - now).total_seconds(), 0.0), PATIENCE)
 
 
-def _parsed(response: BaseHTTPResponse, limit: int, seconds: float) -> object:
+def _parsed(response: requests.Response, limit: int, seconds: float) -> object:
     """The body as JSON. A body that is too large, or comes drop by drop, is no answer."""
     begun, parts, size = time.monotonic(), bytearray(), 0
-    while block := response.read1(65536, decode_content=False):
+    while block := response.raw.read1(65536, decode_content=False):
         parts += block
         size += len(block)
         if size > limit:
-            raise HTTPError("too large")
+            raise requests.RequestException("too large")
         if time.monotonic() - begun > seconds + size / 10_000:
-            raise TimeoutError("too slow")
+            raise requests.Timeout("too slow")
     expected = response.headers.get("Content-Length", "")
-    if expected.isdecimal() and size < int(expected) and response.status not in (204, 304):
-        raise ConnectionError("cut")
+    if expected.isdecimal() and size < int(expected) and response.status_code not in (204, 304):
+        raise requests.ConnectionError("cut")
     try:
         return json.loads(parts)
     except (ValueError, RecursionError):
@@ -180,7 +182,7 @@ def _parsed(response: BaseHTTPResponse, limit: int, seconds: float) -> object:
 
 
 def _unreachable(error: Exception, place: str) -> Unreachable:
-    if isinstance(error, SSLError) or "CERTIFICATE_VERIFY_FAILED" in repr(error):
+    if isinstance(error, requests.exceptions.SSLError) or "CERTIFICATE_VERIFY_FAILED" in repr(error):
         return Unreachable(
             f"the certificate of {place} does not verify; a TLS-inspecting proxy must leave this address out",
             strange=True,
