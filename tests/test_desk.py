@@ -13,7 +13,7 @@ from irisdrop.desk import objections_of, open_desk
 from irisdrop.profiles.config import Config, parse_config
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.vocabulary.faults import Foreseen
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
 
@@ -100,6 +100,35 @@ def test_a_camera_without_profile_is_checked_by_name_and_sex_too(records: Any, c
     image = records.identified(*read(PatientName="Muster^Berta", PatientSex="M"))
     found = objections_of(image, records.entry(PatientName="Muster^Anna", PatientSex="F"), "R", None, config)
     assert [objection.code for objection in found] == [Code.PATIENT_MISMATCH] * 2
+
+
+def test_a_camera_that_is_configured_no_more_is_checked_by_the_profile_that_it_had_last(
+    records: Any, config: Config, profile: Callable[..., DeviceProfile], read: Any
+) -> None:
+    made = profile(within=3600.0)
+    records.journal.keep_profile(made.digest, made.name, made.text)
+    records.journal.use_profile("room-2", made.digest)
+    records.sync(records.entry(Modality="OPT"))
+    image = records.journal.refuse(records.identified(*read(PatientID="000815")), Code.NO_WORKLIST_ENTRY, "none")
+    desk = open_desk(config, records.journal, records.orders, records.spool, records.clock, lambda _: None)
+    with pytest.raises(Foreseen) as refused:
+        desk.assign(image.id, "E1", by="Dr. Muster", eye="R")
+    assert "the order asks for OPT, the image is OP" in refused.value.message
+
+
+def test_what_could_not_be_read_is_told_as_what_it_is_and_the_time_is_checked_all_the_same(
+    records: Any, config: Config, profile: Callable[..., DeviceProfile], clock: Any
+) -> None:
+    taken = (clock.now() - timedelta(days=2)).isoformat()
+    image = records.identified(
+        Reading("PatientBirthDate", "1960-13-40", "1960-13-40", "filename:PatientBirthDate", "an impossible date"),
+        Reading("AcquisitionDateTime", taken, taken, "filename:AcquisitionDateTime"),
+    )
+    found = objections_of(image, records.entry(), "R", profile(within=86400.0), config)
+    assert [(objection.code, "1960" in objection.words) for objection in found] == [
+        (Code.PROFILE_FAULT, False),
+        (Code.NO_WORKLIST_ENTRY, False),
+    ]
 
 
 def test_the_desk_works_beside_the_agent_and_by_the_configuration(

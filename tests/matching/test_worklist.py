@@ -77,7 +77,7 @@ def test_what_a_source_says_after_it_was_closed_is_not_heard(
 ) -> None:
     """Another one may stand in its place by then, and would be matched on the former one's orders."""
 
-    def changes(cursor: str | None) -> WorklistChanges:
+    def changes(_: str | None) -> WorklistChanges:
         worklist.close()
         if late == "failure":
             raise WorklistUnavailable("gone")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from irisdrop.desk import objections_of, open_desk
+from irisdrop.desk import objections_of, open_desk, profile_of
 from irisdrop.explain import prove
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.matching.contradictions import Objection
@@ -163,7 +163,8 @@ class Office:
         """What an image says against an order, for the eye that a person named or else the one it says."""
         said = eye or eye_of(image)
         shown = "U" if said == "?" else said
-        return objections_of(image, entry, shown, self.profiles().get(image.camera), self.config)
+        profile = profile_of(image.camera, self.profiles().get, self.journal)
+        return objections_of(image, entry, shown, profile, self.config)
 
     def today(self) -> datetime:
         """When today began, where the cameras stand."""
