@@ -58,7 +58,7 @@ class OrderFolder:
         yield from sorted(found)
 
     def _listing(self, files: list[Path]) -> Listing:
-        listing, orders = Listing(), dict[tuple[str, str], set[str]]()
+        listing, orders = Listing(), dict[str, set[tuple[str, str]]]()
         for number, file in enumerate(files, 1):
             with file.open("rb") as opened:
                 raw = opened.read(LARGEST + 1)
@@ -92,8 +92,8 @@ def parsed(raw: bytes) -> Mapping[str, Any]:
     return message
 
 
-def apply(listing: Listing, orders: dict[tuple[str, str], set[str]], message: Mapping[str, Any]) -> None:
-    """Take one OrderRequest over. Raises EntryFault."""
+def apply(listing: Listing, orders: dict[str, set[tuple[str, str]]], message: Mapping[str, Any]) -> None:
+    """Take one OrderRequest over; `orders` holds (site, entry) of each order number so far. Raises EntryFault."""
     code = _text(message, "OrderControlCode")
     order, patient = _text(message, "Order", "LocalId"), _text(message, "Patient", "LocalId")
     site = _text(message, "Site", "LocalId")
@@ -105,7 +105,9 @@ def apply(listing: Listing, orders: dict[tuple[str, str], set[str]], message: Ma
         raise EntryFault("it has no Order.LocalId")
     key = entry_id(site, order, patient)
     if code == "CA":
-        for cancelled in {key, *orders.get((site, order), ())}:
+        # One that names no site is of all: an image too many for a person is better than one for a cancelled order.
+        named = {entry for place, entry in orders.get(order, ()) if place == site or not (place and site)}
+        for cancelled in {key, *named}:
             listing.close(cancelled, Standing.CANCELLED)
         return
     if not patient:
@@ -113,7 +115,7 @@ def apply(listing: Listing, orders: dict[tuple[str, str], set[str]], message: Ma
     wire = _wire(key, message, site)
     parse_entry(wire, UTC)
     listing.open(wire)
-    orders.setdefault((site, order), set()).add(key)
+    orders.setdefault(order, set()).add((site, key))
 
 
 def _wire(key: str, message: Mapping[str, Any], site: str) -> dict[str, object]:

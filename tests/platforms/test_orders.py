@@ -54,6 +54,22 @@ def test_an_order_request_is_an_entry(tmp_path: Path) -> None:
     assert not changes.full
 
 
+@pytest.mark.parametrize("silent", ["1.json", "2.json"])
+def test_a_cancellation_counts_though_one_of_both_names_no_site(tmp_path: Path, silent: str) -> None:
+    for name, code in (("1.json", "NW"), ("2.json", "CA")):
+        message = request(code)
+        put(tmp_path, name, {**message, "Site": None} if name == silent else message)
+    put(tmp_path, "0.json", request(order="A-2"))
+    changes = OrderFolder(tmp_path, CHICAGO).changes(None)
+    assert [entry.keys["AccessionNumber"] for entry in changes.entries] == ["A-2"]
+
+
+def test_a_cancellation_of_another_site_does_not(tmp_path: Path) -> None:
+    put(tmp_path, "1.json", request())
+    put(tmp_path, "2.json", request("CA", Site={"LocalId": "S2"}))
+    assert len(OrderFolder(tmp_path, CHICAGO).changes(None).entries) == 1
+
+
 def test_a_cancellation_withdraws_and_a_message_that_is_gone_does_not(tmp_path: Path) -> None:
     put(tmp_path, "1.json", request())
     source = OrderFolder(tmp_path, CHICAGO)
