@@ -143,8 +143,8 @@ def _foresee(
     limit = spool.budget.limit
     if limit is not None and needed > limit:
         raise Hostile("it holds more than the spool may")
-    if not spool.room(needed):
-        raise Refused(SpoolFull())
+    with _room(spool, needed):  # asked for, so that confirmed copies go for it
+        pass
 
 
 def _through_copy(
@@ -205,23 +205,38 @@ def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:
     by_name: dict[str, list[Listed]] = {}
     for one in members:
         by_name.setdefault(_alike(one.path), []).append(one)
+    taken = {one.path for one in members if profile.takes_image(one.path.rpartition("/")[2])}
+    claimed = {beside for path in taken for _, beside in _companions(path, profile)}
     for one in members:
         folder, _, base = one.path.rpartition("/")
         if base.startswith("._") or "__MACOSX" in folder.split("/"):
             continue  # a Mac's notes on its files
-        if profile.takes_image(base):
-            found = ((name, _beside(by_name, folder, name)) for name in profile.companions_of(base))
+        if one.path in taken:
+            alone = len(by_name[_alike(one.path)]) == 1
+            found = ((name, _beside(by_name, path, claimed, alone)) for name, path in _companions(one.path, profile))
             yield _Chosen(one, tuple((name, it) for name, it in found if it is not None), nested=False)
         elif profile.unpacks(base):
             yield _Chosen(one, (), nested=True)
 
 
-def _beside(by_name: dict[str, list[Listed]], folder: str, name: str) -> Listed | None:
-    """A member's companion, whatever the case of its name; of two that differ in that alone, the one so written."""
-    path = f"{folder}/{name}" if folder else name
+def _companions(path: str, profile: DeviceProfile) -> Iterator[tuple[str, str]]:
+    """The companions that a member may have: their names as the profile has them, and their paths."""
+    folder, slash, base = path.rpartition("/")
+    for name in profile.companions_of(base):
+        yield name, f"{folder}{slash}{name}"
+
+
+def _beside(by_name: dict[str, list[Listed]], path: str, claimed: Set[str], alone: bool) -> Listed | None:
+    """A member's companion, whatever the case of its name; of two that differ in that alone, the one so written.
+
+    One that is so written for another member is that one's, and of members that differ in case (not `alone`) nobody
+    knows whose it would be.
+    """
     found = by_name.get(_alike(path), [])
     exact = [one for one in found if one.path == path]
-    return (exact or found)[0] if exact or len(found) == 1 else None
+    if exact:
+        return exact[0]
+    return found[0] if alone and len(found) == 1 and found[0].path not in claimed else None
 
 
 def _alike(path: str) -> str:

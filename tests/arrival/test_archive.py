@@ -443,3 +443,40 @@ def test_damage_anywhere_is_told_and_never_raised(opened: Callable[..., object])
     for at in range(0, len(whole), max(1, len(whole) // 40)):
         found = opened(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
         assert isinstance(found, Unpacked | Unpackable | Unfinished)
+
+
+def test_an_archive_that_finds_no_room_asks_for_it(
+    opened: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nobody would make any: what is confirmed would stay for days, and the archive wait as long."""
+    other = Spool(tmp_path / "spool").receive()
+    other.write(bytes(90_000))
+    Spool(tmp_path / "spool").keep(other, Origin("room-1", "x", "x", datetime(2025, 1, 14, tzinfo=UTC), True))
+    used: list[Spool] = []
+    real = Spool.promise
+    monkeypatch.setattr(Spool, "promise", lambda spool, size: (used.append(spool), real(spool, size))[1])
+    content = archive(("a.jpg", os.urandom(30_000)), ("b.jpg", os.urandom(30_000)))
+    assert opened(content, limit=200_000) == SpoolFull()
+    assert used[0].budget.lacking() > 0
+
+
+@pytest.mark.parametrize(
+    ("pictures", "companions"),
+    [
+        (("IMG.jpg", "img.jpg"), ("img.xml",)),  # the second one's
+        (("x/a.jpg", "X/a.jpg"), ("X/a.xml",)),
+        (("IMG.jpg", "img.jpg"), ("Img.xml",)),  # nobody knows whose
+        (("IMG.jpg", "img.JPG"), ("img.xml",)),
+    ],
+)
+def test_a_companion_of_another_picture_that_differs_in_case_is_not_taken(
+    opened: Callable[..., object], tmp_path: Path, pictures: tuple[str, str], companions: tuple[str, ...]
+) -> None:
+    profile = parse_profile(SIDECAR, "any.yaml")
+    members = [(name, draw(number, "R")) for number, name in enumerate(pictures)]
+    found = opened(archive(*members, *((name, b"<E/>") for name in companions)), profile=profile)
+    assert isinstance(found, Unpacked)
+    first = found.members[0]
+    name = f"{first.path.rpartition('/')[2].rpartition('.')[0]}.xml"
+    path = f"{tmp_path / 'export.zip'}!{first.path}"
+    assert not Spool(tmp_path / "spool").companion(first.digest, path, name).exists()
