@@ -146,7 +146,7 @@ class Lookout:
         self._reception.stopped = stop.is_set
         self._scan_at = 0.0
         for subject in self._conditions.subjects("FILE_LOCKED"):
-            if subject.isdigit() and self._camera_of(int(subject)) == self.camera.name:
+            if self.camera.name in (subject, self._camera_of(int(subject)) if subject.isdigit() else None):
                 self._conditions.clear("FILE_LOCKED", subject)
 
     def _camera_of(self, number: int) -> str | None:

@@ -80,6 +80,7 @@ class Reception:
         self._missed = missed
         self._hold = Hold(conditions)
         self._takers = Takers(self.camera)
+        self._untold: set[str] = set()  # subjects of conditions whose files are followed no longer
         self._outcomes: queue.SimpleQueue[tuple[Pending, Outcome | Exception]] = queue.SimpleQueue()
 
     def close(self) -> None:
@@ -88,6 +89,7 @@ class Reception:
 
     def forget(self) -> None:
         """Whatever was known in memory may be half true now: the journal and a scan tell it anew."""
+        self._untold.update(pending.condition for pending in self.settling.all() if pending.condition is not None)
         self.settling = Settling()
 
     def held_back(self, pending: Pending) -> bool:
@@ -122,6 +124,9 @@ class Reception:
 
     def look_at_due(self, profile: DeviceProfile) -> None:
         """Look at what is due, as far as one turn goes."""
+        while self._untold:  # here, for where it was forgotten nothing could be written, perhaps
+            self._conditions.clear("FILE_LOCKED", next(iter(self._untold)))
+            self._untold.pop()
         now = self._clock.monotonic()
         for pending in self.settling.due(now, AT_ONCE):
             if self._hold.holds(pending, now):

@@ -38,7 +38,12 @@ class _Lane:
                 self._ready.notify()
                 return
             self._threads += 1
-        threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError:  # the system has no more threads: another one takes the job, or whoever comes next
+            with self._ready:
+                self._threads -= 1
+            raise
 
     def close(self) -> None:
         with self._ready:

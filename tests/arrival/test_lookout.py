@@ -569,6 +569,37 @@ def test_a_locked_file_delays_no_other_and_is_taken_when_it_is_free(site, pictur
     site.wait(lambda: site.told("FILE_LOCKED") == [])
 
 
+def test_a_file_that_was_locked_when_the_watching_failed_is_not_called_locked_for_ever(
+    site, picture, monkeypatch
+) -> None:
+    locked, real = threading.Event(), taking.open_plain
+    locked.set()
+
+    def open_plain(path: str) -> int:
+        if locked.is_set():
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(taking, "open_plain", open_plain)
+    monkeypatch.setattr(module, "STARTED_OVER", 0.1)
+    watching = watched(site)
+    site.drop("locked.jpg", picture(b"l"))
+    site.wait(lambda: site.told("FILE_LOCKED") != [])
+    failed, ground = threading.Event(), watching._ground.look
+
+    def fail() -> object:
+        if failed.is_set():
+            return ground()
+        locked.clear()
+        failed.set()
+        raise ValueError("once")
+
+    monkeypatch.setattr(watching._ground, "look", fail)
+    watching.wake()
+    site.wait_settled(1)
+    site.wait(lambda: site.told("FILE_LOCKED") == [])
+
+
 def test_a_reading_that_hangs_delays_no_other_and_not_the_end(site, picture, monkeypatch) -> None:
     gate, real = threading.Event(), taking.open_plain
     monkeypatch.setattr(reception, "TAKERS_WITHIN", 0.1)

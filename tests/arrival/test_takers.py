@@ -65,3 +65,20 @@ def test_what_was_not_begun_is_dropped_at_the_end() -> None:
     gate.set()
     takers.close(30)
     assert not late.is_set()
+
+
+def test_a_thread_that_could_not_begin_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that was short of threads for a moment would leave a camera without, for ever."""
+    takers, begun, done = Takers("t", quick=1), threading.Event(), threading.Event()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            takers.put(1, 0.0, begun.set)
+    takers.put(1, 1.0, done.set)
+    assert begun.wait(30)
+    assert done.wait(30)
+    takers.close(30)
