@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from irisdrop.arrival.ground import stands
 from irisdrop.profiles.config import CameraSettings
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.journal import Journal
@@ -53,6 +54,8 @@ class Clearance:
 
     def clear(self, camera: CameraSettings) -> None:
         """Everything of a camera whose time has come; what can't be moved or deleted now stays and is tried again."""
+        if not stands(self._journal, camera.name, camera.folder):
+            return  # on a share that is away nothing is gone
         before = self._clock.now() - timedelta(seconds=camera.after.delete_after or 0.0)
         for image in self._journal.sources_left(camera.name, before):
             words = f"the source of image {image.id}"
@@ -115,7 +118,9 @@ def _clear(camera: CameraSettings, going: _Going) -> None:
     with source.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != going.digest:
             return  # the camera used the name again: this is another export, on its own way
+        read = os.fstat(file.fileno())
     mark("source.before")
+    _make_sure(source, read)
     if camera.after.move is None:
         source.unlink()
     else:
@@ -123,11 +128,18 @@ def _clear(camera: CameraSettings, going: _Going) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             target = target.with_name(f"{target.stem}.{going.other}{target.suffix}")
-        _move(source, target)
+        _move(source, target, read, going.digest)
     mark("source.after")
 
 
-def _move(source: Path, target: Path) -> None:
+def _make_sure(source: Path, read: os.stat_result) -> None:
+    """That a path still is the file that was read, which takes seconds on a share; OSError where it is not."""
+    now = source.lstat()
+    if not os.path.samestat(now, read) or (now.st_size, now.st_mtime_ns) != (read.st_size, read.st_mtime_ns):
+        raise OSError(errno.EBUSY, "it was written while it was read")
+
+
+def _move(source: Path, target: Path, read: os.stat_result, digest: str) -> None:
     """By renaming, or to another file system by a copy that is whole and on its disk before the source goes."""
     try:
         source.rename(target)
@@ -137,7 +149,10 @@ def _move(source: Path, target: Path) -> None:
         draft = target.with_name(f".{target.name}.part")
         shutil.copy2(source, draft)
         with draft.open("rb+") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise OSError(errno.EBUSY, "it was written while it was copied") from error
             os.fsync(file.fileno())
+        _make_sure(source, read)
         draft.rename(target)
         sync_folder(target.parent)
         source.unlink()

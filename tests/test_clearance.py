@@ -84,6 +84,48 @@ def room(records: Any, tmp_path: Path, profile: Any) -> Room:
     return Room(records, tmp_path, replace(made, files=take, read=(*made.read, sidecar)))
 
 
+# ---------------------------------------------------------------------- images
+
+
+@pytest.mark.parametrize("after", ["{move: done}", "{delete: 0d}"])
+def test_a_picture_that_comes_while_the_one_before_it_is_read_is_not_taken_for_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    """To read a large one from a share takes seconds, and the camera uses its name again meanwhile."""
+    image = room.deliver(room.records.matched(name="a.jpg", content=b"delivered"))
+    real = hashlib.file_digest
+
+    def read(file: Any, how: str) -> Any:
+        found = real(file, how)
+        draft = Path(image.path).with_suffix(".part")
+        draft.write_bytes(b"a later one")
+        draft.rename(image.path)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hashlib, "file_digest", read)
+        room.clear(after)
+    assert Path(image.path).read_bytes() == b"a later one"
+    room.clear(after)
+    assert (room.lying(), room.moved()) == (["a.jpg"], [])
+
+
+def test_nothing_is_gone_from_a_share_that_is_away(room: Room) -> None:
+    """It comes back with everything, which goes then."""
+    room.deliver(room.records.matched(name="a.jpg", content=b"delivered"))
+    exports, away = room.records.exports, room.folder / "away"
+    status = exports.stat()
+    room.records.journal.set_meta("root room-2", f"{status.st_dev}:{status.st_ino}")
+    exports.rename(away)
+    room.clear()
+    exports.mkdir()  # the place where it is mounted
+    room.clear()
+    exports.rmdir()
+    away.rename(exports)
+    room.clear()
+    assert (room.lying(), room.moved()) == ([], ["a.jpg"])
+
+
 # ---------------------------------------------------------------------- archives
 
 

@@ -20,6 +20,19 @@ class Presence(Enum):
     UNREADABLE = "unreadable"
 
 
+def stands(journal: Journal, camera: str, root: Path) -> bool:
+    """Whether a camera's folder is, at this moment, the one in which its known files are, as far as any is known."""
+    try:
+        status = Path(reachable(os.path.abspath(root))).stat()  # noqa: PTH100 - a link on the way stays as it is written
+    except OSError:
+        return False
+    return journal.meta(_meta(camera)) in (None, f"{status.st_dev}:{status.st_ino}")
+
+
+def _meta(camera: str) -> str:
+    return f"root {camera}"
+
+
 class Ground:
     """The root of a camera's files, remembered by device and file id for as long as known files lie in it."""
 
@@ -28,7 +41,7 @@ class Ground:
         self._root = root
         self._journal = journal
         self._conditions = conditions
-        self._meta = f"root {camera}"
+        self._meta = _meta(camera)
         self._remembered = journal.meta(self._meta)
         self.identity = ""  # device and file id at the last look
 
