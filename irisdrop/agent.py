@@ -306,6 +306,7 @@ class Agent:
         self.courier.resume(unsure=unsure)
         for camera in self.config.cameras:
             self._keep(camera.name, self.profiles[camera.name])
+            self.journal.use_clock(camera.name, camera.clock)
         self.worklist.tell_age()
         self.housekeeping.tell_counts()
         try:

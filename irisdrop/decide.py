@@ -244,6 +244,8 @@ class Decider:
         profile = self._profiles(image.camera)
         if profile is None:
             return False
+        if image.profile != profile.digest:
+            return self._decide_anew(image)
         with self._journal.transaction():
             try:
                 return self._decide(Course(image), profile, self._journal.twins(image)) is not image
@@ -274,7 +276,8 @@ class Decider:
             return Unmatched(Code.PROFILE_FAULT, f"deciding failed ({type(error).__name__})", (), ())
 
     def _situation(self, image: ImageFile) -> Situation:
-        clock = next((c.clock for c in self._config.cameras if c.name == image.camera), timedelta(0))
+        clock = next((c.clock for c in self._config.cameras if c.name == image.camera), None)
+        clock = self._journal.last_clock(image.camera) if clock is None else clock
         return Situation(self._config.site.zone, image.arrived, image.live, clock, self._config.site.id, image.name)
 
     def _wait(self, course: Course, decision: Unmatched, until: float) -> ImageFile:
@@ -322,7 +325,9 @@ class Decider:
             moved |= self._decide_known(image)
         late = self._clock.now() - timedelta(seconds=self._config.late)
         for image in self._journal.quarantined_for(Code.NO_WORKLIST_ENTRY, late):
-            moved |= self._late_order(image)
+            with self._told(image):
+                moved |= self._late_order(image)
+                self._well([image])
         if moved:
             self._on_matched()
         return moved
@@ -333,26 +338,43 @@ class Decider:
         for camera in self._config.cameras:
             profile = self._profiles(camera.name)
             for image in () if profile is None else self._journal.read_otherwise(camera.name, profile.digest):
-                outcome = self._read(image)
-                if outcome is None:
-                    continue
+                moved |= self._decide_anew(image)
+        return moved
+
+    def _decide_anew(self, image: ImageFile) -> bool:
+        """Read an image by the profile that its camera has now, and decide it: what one profile read says nothing to the
+        rules of another."""
+        moved = False
+        with self._told(image):
+            outcome = self._read(image)
+            if outcome is not None:
                 with self._journal.transaction():
-                    try:
-                        moved |= self._identified(image, *outcome)
-                    except StaleImage as stale:
-                        log.info("%s", stale)
+                    moved = self._identified(image, *outcome)
+            self._well([image])
         return moved
 
     def _late_order(self, image: ImageFile) -> bool:
         profile = self._profiles(image.camera)
         if profile is None or image.digest is None or not self._worklist.usable():
             return False
+        decision = self.decision(image, profile)
+        if not isinstance(decision, Matched):
+            return False
+        course = Course(image)
+        if image.profile != profile.digest:
+            said = self._reader.said(image, profile)
+            if not isinstance(said, Identified):
+                return False  # it stays with the person
+            course.change(readings=said.readings, profile=profile.digest)
         with self._journal.transaction():
-            decision = self.decision(image, profile)
+            self._keep(profile)
+            decision = self.decision(course.image, profile)
             if not isinstance(decision, Matched):
                 return False
             try:
-                self._journal.decide(image, decision, event=Event.REMATCH, why=f"a late order came; {_words(decision)}")
+                self._journal.decide(
+                    course, decision, event=Event.REMATCH, why=f"a late order came; {_words(decision)}"
+                )
             except StaleImage:
                 return False  # a person was quicker
         return True

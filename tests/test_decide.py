@@ -19,7 +19,7 @@ from irisdrop.profiles.config import parse_config
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.reference.retina import draw
 from irisdrop.vocabulary.deliveries import Postponed, Receipt
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import State
@@ -414,6 +414,91 @@ def test_what_waits_is_read_again_by_a_profile_that_was_edited(
     now = room.now(image)
     assert (now.state, now.entry) == (State.MATCHED, "E1")
     assert now.profile == room.profiles["room-2"].digest != image.profile
+
+
+# Cameras write the number with a 0 in front; until the edit a profile kept it, and it was somebody else's number.
+MENDED = "clean: {PatientID: [{strip_prefix: '0'}]}\n"
+
+
+def test_what_the_former_profile_read_is_not_decided_by_the_edited_one_when_an_order_comes_at_once(
+    room: Room, profile: Callable[..., DeviceProfile]
+) -> None:
+    room.sync(full=True)
+    image = room.decided()
+    room.profiles["room-2"] = profile(more=MENDED, patience=3600.0, within=86400.0)
+    room.sync(room.records.entry("E1"), room.records.entry("E2", PatientID="00815"))
+    now = room.now(image)
+    assert (now.entry, now.profile) == ("E2", room.profiles["room-2"].digest)
+
+
+def test_an_order_that_changed_hands_its_image_on_by_what_the_edited_profile_reads(
+    room: Room, profile: Callable[..., DeviceProfile]
+) -> None:
+    room.sync(room.records.entry("E1"))
+    image = room.decided()
+    assert image.entry == "E1"
+    room.profiles["room-2"] = profile(more=MENDED, patience=3600.0, within=86400.0)
+    room.sync(room.records.entry("E1", PatientID="000999"), room.records.entry("E2"))
+    assert room.now(image).state is State.IDENTIFIED
+    assert {r.value for r in room.now(image).readings if r.key == "PatientID"} == {"00815"}
+
+
+@pytest.mark.parametrize("others", [{}, {"E2": "00815"}])
+def test_a_late_order_is_never_matched_by_what_the_former_profile_read(
+    room: Room, clock: Any, profile: Callable[..., DeviceProfile], others: dict[str, str]
+) -> None:
+    room.sync(full=True)
+    image = room.decided()
+    for _ in range(6):
+        clock.advance(900)
+        room.sync()
+    assert room.now(image).reason is Code.NO_WORKLIST_ENTRY
+    room.profiles["room-2"] = profile(more=MENDED, patience=3600.0, within=86400.0)
+    room.sync(room.records.entry("E1"), *(room.records.entry(one, PatientID=number) for one, number in others.items()))
+    assert room.now(image).entry == next(iter(others), None)
+
+
+def test_a_late_order_that_the_edited_profile_reads_too_is_matched_by_it(
+    room: Room, clock: Any, profile: Callable[..., DeviceProfile]
+) -> None:
+    room.sync(full=True)
+    image = room.decided()
+    for _ in range(6):
+        clock.advance(900)
+        room.sync()
+    room.profiles["room-2"] = profile(more="clean: {PatientID: [trim]}\n", patience=3600.0, within=86400.0)
+    room.sync(room.records.entry("E1"))
+    now = room.now(image)
+    assert (now.state, now.entry, now.profile) == (State.MATCHED, "E1", room.profiles["room-2"].digest)
+
+
+def test_a_camera_that_is_configured_no_more_keeps_the_clock_that_it_had(room: Room, clock: Any) -> None:
+    """Its images go on to their end, and by the time that its clock shows they may be another order's."""
+    room.records.journal.use_clock("room-2", timedelta(days=2))
+    room.config = parse_config(CONFIG.replace("room-2", "room-3"), room.config.path)
+    room.decider.close()
+    room.open()
+    taken = (clock.now() - timedelta(days=2)).isoformat()
+    image = room.records.identified(Reading("AcquisitionDateTime", taken, taken, "filename:AcquisitionDateTime"))
+    decision = room.decider.decision(image, room.profile)
+    assert decision.taken is not None
+    assert decision.taken.begin == clock.now()
+
+
+def test_an_order_that_comes_with_a_changed_companion_is_not_matched_by_the_former_one(
+    room: Room, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be read again is not decided before it was."""
+    room.sync(full=True)
+    image = room.decided()
+    journal = room.records.journal
+    journal.note(image, profile=None, readings=read(PatientID="000999", ImageLaterality="R"))
+    with monkeypatch.context() as busy:
+        busy.setattr(room.decider, "_read", lambda _: None)
+        room.sync(room.records.entry(PatientID="000999"))
+        assert room.now(image).state is State.IDENTIFIED
+    room.sync(room.records.entry("E2"))
+    assert room.now(image).entry == "E2"
 
 
 def test_what_is_matched_or_in_quarantine_keeps_its_decision_when_the_profile_is_edited(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from irisdrop.record.database import Database
 from irisdrop.record.text import moment, packed, stamp
@@ -71,6 +71,15 @@ class Memory:
             (f"profile of {camera}",),
         )
         return None if row is None else str(row["text"])
+
+    def use_clock(self, camera: str, clock: timedelta) -> None:
+        """Note what must be added to a camera's time, for its images after it is configured no more."""
+        if self.last_clock(camera) != clock:
+            self.set_meta(f"clock of {camera}", str(clock.total_seconds()))
+
+    def last_clock(self, camera: str) -> timedelta:
+        """What had to be added to a camera's time when it was configured last."""
+        return timedelta(seconds=float(self.meta(f"clock of {camera}") or 0))
 
     def kept_profile(self, digest: str) -> str | None:
         """The text of a profile that some image was read by."""
