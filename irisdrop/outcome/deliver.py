@@ -48,6 +48,7 @@ LONGEST_IDLE = 5.0  # seconds
 HAND = 16  # images that are begun in one commit, at most
 HAND_SECONDS = 0.1  # in which they will have been sent: a newer image waits no longer for its turn
 HAND_BYTES = 32 << 20
+HAND_HOLDS = 1.0  # seconds; then an order may have been withdrawn, a newer exam come, or delivery been paused
 SET_BACK = 60.0  # seconds by which the wall clock must have gone back to be noticed
 OUTAGE = ("PLATFORM_UNREACHABLE", "PLATFORM_DENIED", "PLATFORM_STRANGE")
 
@@ -93,6 +94,7 @@ class Courier:
         self._gate = Gate()
         self._busy: set[int] = set()
         self._hand: deque[tuple[ImageFile, Attempt]] = deque()  # begun, and none of their bytes sent
+        self._hand_until = 0.0  # monotonic
         self._pace = HAND_SECONDS  # seconds that an image took lately
         self._choice = threading.Lock()
         self._seen = (clock.now(), clock.monotonic())
@@ -140,8 +142,10 @@ class Courier:
 
         def written(error: BaseException | None) -> None:
             self._busy.discard(image.id)  # without the lock: whoever holds it may wait for this commit
-            self._concluded(answer, error)
-            done()
+            try:
+                self._concluded(answer, error)
+            finally:
+                done()
 
         # The next image is not kept waiting for this one's commit.
         self._journal.hand_over(lambda: self._write(image, attempt, answer, mended), written)
@@ -208,7 +212,7 @@ class Courier:
     def _take(self, begin: int) -> tuple[ImageFile, Attempt] | None:
         with self._choice:
             self._mind_the_clock()
-            if self._gate.failures:
+            if self._gate.failures or self._clock.monotonic() >= self._hand_until:
                 self._put_back()
             # While the platform is away one image knocks; the others wait for its answer.
             if self._gate.closed_until > self._clock.monotonic() or (self._gate.failures and self._busy):
@@ -222,6 +226,7 @@ class Courier:
         busy = frozenset(self._busy)
         begun, held = self._journal.share(lambda: self.attempts.begin_due(count, busy, HAND_BYTES))
         self._hand.extend(begun)
+        self._hand_until = self._clock.monotonic() + HAND_HOLDS
         self._busy.update(image.id for image, _ in begun)
         for image in held:
             left = self.attempts.open_attempt(image.id)

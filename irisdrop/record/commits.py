@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
+from irisdrop.vocabulary.faults import place
+
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -30,6 +34,14 @@ class _Share:
 
     def wake(self) -> None:
         self._turn.release()
+
+    def tell(self) -> None:
+        """Whoever tells has others to write for: what fails in being told must not keep them waiting for ever."""
+        if self.told is not None:
+            try:
+                self.told(self.error)
+            except BaseException as error:  # noqa: BLE001
+                log.error("telling of a commit failed: %s", place(error))
 
 
 class Commits:
@@ -58,7 +70,7 @@ class Commits:
     def hand_over(self, write: Callable[[], object], told: Callable[[BaseException | None], None]) -> None:
         """As `share`, but as a rule nobody waits: whoever writes it calls `told` with what it raised, or None.
 
-        `told` must not raise, nor wait for a thread that itself waits here.
+        `told` should not raise, and must not wait for a thread that itself waits here.
         """
         mine = _Share(write, told)
         if self._hand_in(mine):
@@ -84,8 +96,7 @@ class Commits:
                 if share.told is None and share is not mine:
                     share.wake()
             for share in together:
-                if share.told is not None:
-                    share.told(share.error)
+                share.tell()
             with self._guard:
                 successor = next((share for share in self._waiting if share.told is None), None)
             if successor is not None:

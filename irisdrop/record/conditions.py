@@ -9,7 +9,7 @@ import sqlite3
 from datetime import timedelta
 from typing import Final
 
-from irisdrop.record.database import Database
+from irisdrop.record.database import Damaged, Database
 from irisdrop.record.system import page_refused
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
@@ -50,6 +50,7 @@ class Conditions:
                 # Without `detail`, which is for the person who looks: it may quote a line of a profile.
                 fields = {"condition": code, "subject": subject}
                 self._db.afterwards(lambda: log.warning("condition raised", extra={"fields": fields}))
+        self._quiet.pop((code, subject), None)  # once more: another thread may have found it well in between
 
     def note_failure(self, subject: str, error: Exception) -> None:
         """STAGE_FAILED, or DISK_FULL where that is all that failed, as far as the journal can be written now: on a full
@@ -59,7 +60,7 @@ class Conditions:
                 self.raise_("DISK_FULL", JOURNAL)
             else:
                 self.raise_("STAGE_FAILED", subject, type(error).__name__)
-        except (OSError, sqlite3.Error) as second:
+        except (OSError, sqlite3.Error, Damaged) as second:
             log.error("the condition could not be noted: %s", place(second))
 
     def clear(self, code: str, subject: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sqlite3
@@ -18,9 +19,10 @@ from irisdrop.record.schema import MIGRATIONS
 from irisdrop.record.system import network_file_system, private_file, sync_folder
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import Clock
-from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.faults import Foreseen, place
 from irisdrop.vocabulary.marks import mark
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BACKUPS: Final = 2  # of the journal before a migration
@@ -135,6 +137,7 @@ class Database:
 
     def hand_over(self, write: Callable[[], object], told: Callable[[BaseException | None], None]) -> None:
         """As `share`, but without waiting: `told` is called with what went wrong, or None, once it is on the disk."""
+        assert self._holder != threading.get_ident(), "a commit that is still open would be told as done"
         self._commits.hand_over(write, told)
 
     def _begin(self) -> None:
@@ -162,7 +165,10 @@ class Database:
                 self._holder = 0
             self._lock.release()
         for tell in done:
-            tell()
+            try:
+                tell()
+            except Exception as failure:  # noqa: BLE001 - the commit is on the disk: nobody may take it for failed
+                log.error("telling of a commit failed: %s", place(failure))
 
     def _commit(self) -> list[Callable[[], None]]:
         try:

@@ -410,3 +410,47 @@ def test_an_order_that_a_person_chose_is_sent_whatever_was_decided_before(delive
     delivery.records.journal.note(image, entry="E1", eye="L", assigned_by="anna")
     delivery.turn()
     assert delivery.state(image) == "DELIVERED"
+
+
+def test_what_was_begun_with_others_is_not_sent_by_an_old_look_where_the_line_became_slow(
+    delivery: Any, clock: Any
+) -> None:
+    """Sixteen attempts may be one commit, but an order that was withdrawn since is seen, and a newer exam goes first."""
+    entry, withdrawn = delivery.order(), delivery.order("E2")
+    for number in range(40):  # a fast line: many are begun at once
+        delivery.matched(entry, number)
+    delivery.turn()
+    delivery.platform.sent.clear()
+    begun = [delivery.matched(withdrawn, number) for number in range(50, 55)]
+    clock.advance(60)
+    first, stop = delivery.matched(entry, 60), threading.Event()
+    newer: list[Any] = []
+
+    def slow(parcel: Parcel) -> None:
+        if parcel.digest == first.digest:
+            assert len(delivery.records.attempts.left_open()) == 6
+            clock.advance(30)
+            newer.append(delivery.matched(entry, 61))
+            delivery.records.sync(full=False, withdrawn=(Withdrawal("E2", Standing.CANCELLED),))
+        elif newer and parcel.digest == newer[0].digest:
+            stop.set()
+
+    delivery.platform.always = slow
+    one = Courier(
+        delivery.records.journal,
+        delivery.records.spool,
+        delivery.records.orders,
+        delivery.platform,
+        delivery.records.conditions,
+        clock,
+        workers=1,
+    )
+    one._pace = 0.001
+    thread = threading.Thread(target=one.run, args=(stop,), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert delivery.platform.sent == [first.digest, newer[0].digest]
+    assert delivery.records.attempts.left_open() == []
+    outcomes = {attempt.outcome for image in begun for attempt in delivery.records.attempts.of(image.id)}
+    assert outcomes == {"put back before its first byte"}

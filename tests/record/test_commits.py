@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from irisdrop.record.commits import Commits
-from irisdrop.record.database import Database
+from irisdrop.record.database import Damaged, Database
 
 
 @pytest.fixture
@@ -97,3 +97,41 @@ def test_rows_that_were_gathered_are_written_with_their_commit_and_forgotten_wit
             opened.gather(write, ("b",))
         assert opened.rows("SELECT * FROM meta") == []
     assert [row["key"] for row in opened.rows("SELECT key FROM meta ORDER BY key")] == ["a", "b"]
+
+
+def test_what_fails_in_being_told_keeps_nobody_waiting(opened: Database) -> None:
+    def told(_: BaseException | None) -> None:
+        raise Damaged("a page")
+
+    opened.hand_over(writing(opened, "a"), told)
+    others = [threading.Thread(target=opened.share, args=(writing(opened, key),), daemon=True) for key in "bc"]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in others)
+    assert {row["key"] for row in opened.rows("SELECT key FROM meta")} == {"a", "b", "c"}
+
+
+def test_what_is_committed_is_never_taken_for_failed_or_written_twice(opened: Database) -> None:
+    told: list[str] = []
+
+    def fails() -> None:
+        raise RuntimeError
+
+    def write(key: str) -> str:
+        opened.execute("INSERT INTO meta VALUES (?, 'x')", (key,))
+        opened.afterwards(fails)
+        opened.afterwards(lambda: told.append(key))
+        return key
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(lambda key: opened.share(lambda: write(key)), "abcdefgh")) == list("abcdefgh")
+    assert sorted(told) == list("abcdefgh")
+
+
+def test_nothing_is_handed_over_within_a_transaction_that_may_still_be_rolled_back(opened: Database) -> None:
+    told: list[object] = []
+    with pytest.raises(AssertionError), opened.transaction():
+        opened.hand_over(writing(opened, "a"), told.append)
+    assert told == []

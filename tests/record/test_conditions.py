@@ -10,6 +10,7 @@ import pytest
 
 from irisdrop.record import conditions as module
 from irisdrop.record.conditions import Conditions
+from irisdrop.record.database import Damaged
 from irisdrop.record.journal import Journal
 from irisdrop.vocabulary.conditions import KINDS
 
@@ -115,3 +116,30 @@ def test_a_full_disk_is_told_once_and_as_what_it_is(records: Any, number: int) -
 def test_a_quota_that_lets_nothing_be_noted_is_seen_by_who_looks(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "page_refused", lambda _: OSError(errno.EDQUOT, "quota"))
     assert told(records) == [("DISK_FULL", "journal", "")]
+
+
+def test_a_failure_on_a_damaged_journal_is_not_answered_by_another(
+    records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged() -> None:
+        raise Damaged("a page")
+
+    monkeypatch.setattr(records.journal.database, "transaction", damaged)
+    records.conditions.note_failure("delivery", ValueError("a name"))
+
+
+def test_what_another_thread_found_well_just_before_it_was_raised_can_be_cleared_at_once(
+    records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = records.conditions._detail
+
+    def meanwhile(code: str, subject: str) -> str | None:
+        found: str | None = asked(code, subject)
+        monkeypatch.undo()
+        records.conditions.clear(code, subject)
+        return found
+
+    monkeypatch.setattr(records.conditions, "_detail", meanwhile)
+    records.conditions.raise_("DISK_FULL", "spool")
+    records.conditions.clear("DISK_FULL", "spool")
+    assert records.conditions.subjects("DISK_FULL") == []
