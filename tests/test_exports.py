@@ -162,6 +162,7 @@ def test_an_archive_that_leads_out_is_refused_and_can_be_released_when_it_is_men
         assert (refused.reason, refused.detail) == (Code.UNREADABLE, "a member's name leads out of the archive")
         pack(exports / "export.zip", {"000815/R1.jpg": draw(1, "R")})
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+        assert [image.id for image in images(agent, State.DISCARDED, 1)] == [refused.id]  # nobody needs to look at it
 
 
 def text(patient: str, eye: str) -> bytes:

@@ -13,14 +13,14 @@ from irisdrop.arrival.settling import Pending
 from irisdrop.arrival.sidecars import Changing, Sidecars
 from irisdrop.arrival.take import Changed, Incomplete, NotPlain, Order, Outcome, Taken, TooLarge, refusal, take
 from irisdrop.profiles.profile import DeviceProfile
-from irisdrop.record.journal import Arrival, Journal
+from irisdrop.record.journal import AGENT, Arrival, Journal
 from irisdrop.record.known import Standing
 from irisdrop.record.sources import Source, Sources
 from irisdrop.record.spool import Origin, Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
-from irisdrop.vocabulary.states import State
+from irisdrop.vocabulary.states import Event, State
 
 AT_ONCE: Final = 200  # members of an archive that settle in one commit
 
@@ -111,11 +111,18 @@ class Intake:
                     self._write(arrival.within(member.path), pending, taken, member.flaw)
                 standing = Standing.PENDING
                 if begin + AT_ONCE >= len(fresh):
-                    self.journal.open_archive(arrival, len(opened.members))
+                    self._open_archive(arrival, len(opened.members))
                     self._sources.note_archive(self.camera, Source(arrival.path, opened.digest), self.clock.now())
                     standing = Standing.RACY if racy else Standing.SETTLED
                 known = (arrival.base, arrival.fingerprint, standing)
                 self.journal.known.note(arrival.camera, arrival.folder, [known])
+
+    def _open_archive(self, arrival: Arrival, count: int) -> None:
+        """What was noted at an archive's own path is over, also that it could not be read before."""
+        self.journal.open_archive(arrival, count)
+        for image in self.journal.at_path(arrival.path):
+            if image.state is State.QUARANTINED and image.digest is None and image.reason is Code.UNREADABLE:
+                self.journal.move(image, Event.SUPERSEDE, AGENT, f"the file is an archive of {count} images now")
 
     @property
     def _sources(self) -> Sources:

@@ -145,6 +145,13 @@ class Lookout:
         self._stop = stop
         self._reception.stopped = stop.is_set
         self._scan_at = 0.0
+        try:
+            self._clear_locked()
+        except Exception as error:  # noqa: BLE001 - a thread that ends here would never watch
+            log.error("beginning to watch %s failed: %s", self.camera.name, place(error))
+            self._conditions.note_failure(self.camera.name, error)
+
+    def _clear_locked(self) -> None:
         for subject in self._conditions.subjects("FILE_LOCKED"):
             if self.camera.name in (subject, self._camera_of(int(subject)) if subject.isdigit() else None):
                 self._conditions.clear("FILE_LOCKED", subject)
@@ -187,7 +194,7 @@ class Lookout:
         if self._clock.monotonic() >= self._scan_at or self._catching_up:
             self._scan(profile)
         self._reception.look_at_due(profile)
-        if profile.sidecar_wait and self._clock.monotonic() >= self._tend_at:
+        if profile.companions_of("x.x") and self._clock.monotonic() >= self._tend_at:
             self._tend_at = self._clock.monotonic() + LONGEST_WAIT
             self._sidecars.tend()
 
@@ -203,7 +210,7 @@ class Lookout:
         now = self._clock.monotonic()
         nearest = min(self._scan_at, self._reception.settling.next() or self._scan_at)
         rest = LONGEST_REST if self._supervision.mode.way is Way.EVENTS else LONGEST_WAIT
-        if self._profile().sidecar_wait:
+        if self._profile().companions_of("x.x"):
             rest = min(rest, LONGEST_WAIT)
         return max(0.0, min(nearest - now, rest))
 

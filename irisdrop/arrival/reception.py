@@ -32,7 +32,7 @@ from irisdrop.arrival.takers import Takers
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
-from irisdrop.record.known import Fingerprint
+from irisdrop.record.known import Fingerprint, signed
 from irisdrop.vocabulary import faults
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import is_full, place
@@ -164,7 +164,15 @@ class Reception:
         companion = profile.done_name(pending.base)
         if companion is None:
             return None
-        return Path(reachable(below(self._root, pending.folder, companion))).exists()
+        try:
+            status = Path(reachable(below(self._root, pending.folder, companion))).stat()
+        except OSError:
+            return False  # the image waits for it, and no other image does
+        # One that is older than the image may have been left behind by the last of that name.
+        path = below(self._root, pending.folder, pending.base)
+        return signed(status.st_mtime_ns) >= pending.fingerprint.mtime_ns or not any(
+            image.digest for image in self._journal.at_path(path)
+        )
 
     def _send(self, pending: Pending, force: bool) -> None:
         """Give it to a thread that reads; newest first, so that a backlog delays no one who sits there now."""

@@ -201,6 +201,37 @@ def test_a_companion_replaces_waiting(site, picture) -> None:
     site.wait_settled(1)
 
 
+def test_a_companion_that_the_last_image_of_that_name_left_behind_replaces_nothing(site, picture) -> None:
+    site.profile = replace(site.profile, settle=0.05, give_up=900.0, done="{name}.done")
+    watched(site)
+    site.drop("a.jpg", picture(b"a"))
+    site.drop("a.jpg.done", b"")
+    site.wait_settled(1)
+    site.wait(lambda: site.journal.known.get("room-2", "", "a.jpg").standing is Standing.SETTLED)
+    site.drop("a.jpg", picture(b"b"))
+    os.utime(site.exports / "a.jpg.done", (1.0, 1.0))
+    site.drop("b.jpg", picture(b"c"))  # comes later
+    site.drop("b.jpg.done", b"")
+    site.wait_settled(2)
+    assert {image.name for image in site.images(State.SETTLED)} == {"a.jpg", "b.jpg"}
+    site.drop("a.jpg.done", b"")
+    site.wait_settled(3)
+
+
+def test_a_companion_that_can_not_be_looked_at_delays_its_own_image_alone(site, picture) -> None:
+    site.profile = replace(site.profile, settle=0.05, give_up=900.0, done="{name}.done")
+    watched(site)
+    (site.exports / "a.jpg.done").symlink_to("a.jpg.done")  # leads nowhere, and says so with an error
+    site.drop("a.jpg", picture(b"a"))
+    site.drop("b.jpg", picture(b"b"))
+    site.drop("b.jpg.done", b"")
+    assert [image.name for image in site.wait_settled(1)] == ["b.jpg"]
+    assert site.told("STAGE_FAILED") == []
+    (site.exports / "a.jpg.done").unlink()
+    site.drop("a.jpg.done", b"")
+    site.wait_settled(2)
+
+
 def test_a_file_written_within_two_seconds_of_its_reading_is_read_once_more(site, picture, monkeypatch) -> None:
     """git's racily clean files: same size, same clock tick, other bytes."""
     monkeypatch.setattr(reception, "RACY_AFTER", 0.3)

@@ -127,3 +127,14 @@ def test_a_picture_that_grew_on_is_read_by_the_companion_of_its_beginning(watche
     watched.drop("a.jpg", whole)
     (image,) = watched.wait_settled(1)
     assert kept(watched, image)
+
+
+def test_a_companion_that_nobody_waits_for_is_read_when_it_comes(site, picture) -> None:
+    rule = SidecarRule("{stem}.xml", "xml", {"//ID": "PatientID"}, wait=0.0)
+    site.profile = replace(site.profile, read=(*site.profile.read, rule))
+    site.watch()
+    site.drop("a.jpg", picture(b"a"))
+    (image,) = site.wait_settled(1)
+    site.journal.refuse(image, Code.UNREADABLE, "its companion file is missing")
+    (site.exports / "a.xml").write_text("<ID>000815</ID>")
+    assert [kept(site, one) for one in site.wait_settled(1)] == [True]
