@@ -186,7 +186,7 @@ class Agent:
     def alive(self) -> bool:
         """Whether every stage runs, or ended because it has nothing to do, and the journal answers; it hangs where the
         journal does."""
-        self.journal.meta(CLEAN)
+        self.journal.database.answer()
         return all(thread.is_alive() or thread.name in self._ended for thread in self._threads)
 
     def halt(self) -> None:

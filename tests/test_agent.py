@@ -204,6 +204,30 @@ def test_a_journal_that_is_damaged_while_it_runs_ends_the_agent_for_a_start_that
         assert agent.journal.meta("clean") == "no"
 
 
+def test_it_is_not_alive_for_as_long_as_nobody_can_write_in_its_journal(config: Path) -> None:
+    """Who only asks waits for no commit, so an answer to a question would hide a disk that hangs."""
+    with Agent(load_config(config)) as agent:
+        held, go, told = threading.Event(), threading.Event(), []
+
+        def hang() -> None:
+            with agent.journal.transaction():
+                held.set()
+                go.wait(60)
+
+        hanging = threading.Thread(target=hang)
+        asking = threading.Thread(target=lambda: told.append(agent.alive()))
+        hanging.start()
+        assert held.wait(30)
+        asking.start()
+        asking.join(1)
+        assert told == []
+        assert agent.journal.in_state() == []  # the page still shows what there is
+        go.set()
+        asking.join(60)
+        hanging.join(60)
+        assert told == [True]
+
+
 def test_systemd_hears_that_it_lives_for_as_long_as_it_runs(config: Path, tmp_path: Path) -> None:
     """A stage that had nothing to do and ended was taken for a dead one: systemd killed the agent every 90 seconds."""
     import socket
