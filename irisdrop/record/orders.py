@@ -142,10 +142,14 @@ class Orders:
         """
         return fresh_seconds(self._db, self._clock.now())
 
+    def source(self) -> str | None:
+        """What stands for the source that the orders are of; None before the first start."""
+        return self._recall("worklist.source")
+
     def standing_since(self, source: str) -> None:
         """Another source than before: its cursor and its orders mean nothing here, so nothing is matched or sent until
         its first answer, which is taken for a full list."""
-        before = self._recall("worklist.source")
+        before = self.source()
         if before == source:
             return
         with self._db.transaction():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from irisdrop.surface.mask import visible
 from irisdrop.surface.opened import as_json, records
 from irisdrop.vocabulary.faults import Foreseen
+
+if TYPE_CHECKING:
+    from irisdrop.surface.opened import Records
 
 
 @click.group("worklist")
@@ -44,6 +48,7 @@ def sync(config_path: Path | None) -> None:
     from irisdrop.platforms import open_worklist
 
     with records(config_path) as opened:
+        _stands(opened)
         source = open_worklist(opened.config)
         mirror = Worklist(opened.orders, source, opened.conditions, opened.clock, opened.config.worklist.stale)
         changed = mirror.sync()
@@ -53,3 +58,18 @@ def sync(config_path: Path | None) -> None:
                 "WORKLIST_UNAVAILABLE", "The worklist's source can't be asked now.", "`irisdrop status` says why."
             )
         click.echo(f"{len(changed)} orders changed, {opened.orders.count()} are open.")
+
+
+def _stands(opened: Records) -> None:
+    """The mirror is of the source that is asked; raises Foreseen where a running agent has another one."""
+    from irisdrop.record.lease import Lease
+
+    wanted = opened.config.orders_from
+    if Lease.holder(opened.config.state) is None:
+        opened.orders.standing_since(wanted)
+    elif opened.orders.source() not in (None, wanted):
+        raise Foreseen(
+            "ANOTHER_SOURCE",
+            "The running agent has its orders from another source than the configuration names.",
+            "`irisdrop status` says why the configuration is not in use; mend that, or start irisdrop again.",
+        )
