@@ -19,6 +19,7 @@ from irisdrop.identity.parsing import system
 
 LONGEST_ANSWER: Final = 8 << 20
 NEVER: Final = math.inf
+STARTS: Final = 30.0  # seconds that a child may take to start: whatever else the machine does, no file is to blame
 
 Failure = Literal["hung", "crashed", "memory"]
 
@@ -51,14 +52,21 @@ class Child:
             env=environment(),
             **system.quietly(),
         )
-        self._ready = False
-        self._expired = False
+        self.ready = False
+        self.expired = False
         self.until = 0.0  # monotonic; when its answer must have come
         self.idle_since = 0.0
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def begin(self) -> None:
+        """Wait until it can be asked; raises ParserUnstartable."""
+        assert self._process.stdout is not None
+        self.ready = bool(self._process.stdout.readline(LONGEST_ANSWER))
+        if not self.ready:
+            raise ParserUnstartable("no parser process could be started")
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """The child's answer; raises ParserFailed, after which the child is of no more use.
@@ -73,13 +81,9 @@ class Child:
         with contextlib.suppress(OSError):  # it died; what it last said tells why
             stdin.write(line)
             stdin.flush()
-        if not self._ready:
-            self._ready = bool(stdout.readline(LONGEST_ANSWER))
-            if not self._ready:
-                raise ParserFailed("hung") if self._expired else ParserUnstartable("no parser process could be started")
         answer = stdout.readline(LONGEST_ANSWER)
         if not answer.endswith(b"\n"):
-            raise ParserFailed("hung" if self._expired else "crashed")
+            raise ParserFailed("hung" if self.expired else "crashed")
         found: dict[str, Any] = json.loads(answer)
         if "memory" in found:
             raise ParserFailed("memory")
@@ -87,12 +91,14 @@ class Child:
 
     def expire(self) -> None:
         """Kill the process: whoever waits for its answer learns that it hung."""
-        self._expired = True
-        self._process.kill()
+        self.expired = True
+        with contextlib.suppress(OSError):  # it may be ending already: whoever watches has others to watch
+            self._process.kill()
 
     def end(self) -> None:
         """Kill the process and wait for it; a second time does nothing."""
-        self._process.kill()
+        with contextlib.suppress(OSError):
+            self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -179,6 +185,9 @@ class Parsers:
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         child = self._take()
         try:
+            if not child.ready:
+                child.begin()
+                self._limit(child, self._seconds)
             answer = child.ask(request)
         except BaseException as error:
             self._drop(child)
@@ -194,11 +203,14 @@ class Parsers:
                 raise ParsersClosed("the parsers were closed")
             child = self._idle.pop() if self._idle else None
         child = child or Child(self._memory)
+        self._limit(child, self._seconds if child.ready else STARTS)
+        return child
+
+    def _limit(self, child: Child, seconds: float) -> None:
         with self._lock:
-            child.until = time.monotonic() + self._seconds
+            child.until = time.monotonic() + seconds
             self._busy.add(child)
             self._look_before(child.until)
-        return child
 
     def _drop(self, child: Child) -> None:
         with self._lock:
@@ -207,7 +219,8 @@ class Parsers:
 
     def _give(self, child: Child) -> None:
         with self._lock:
-            keep = not self._closed and len(self._idle) < self._size
+            # One whose time was up just after it had answered would be found dead by the next file.
+            keep = not self._closed and not child.expired and len(self._idle) < self._size
             if keep:
                 self._busy.discard(child)
                 child.idle_since = time.monotonic()

@@ -129,6 +129,43 @@ def test_an_installation_without_parsers_blames_no_file(monkeypatch: pytest.Monk
         parsers.read(picture, NOTHING)
 
 
+def test_a_machine_that_is_slow_to_start_a_parser_blames_no_file(
+    monkeypatch: pytest.MonkeyPatch, picture: Path
+) -> None:
+    """The agent gives way to all other programs, so its children may wait long for their first moment."""
+    begun = sandbox.command
+
+    def late(memory: int) -> list[str]:
+        *start, code = begun(memory)
+        return [*start, f"import time; time.sleep(2); {code}"]
+
+    monkeypatch.setattr(sandbox, "command", late)
+    with Parsers(seconds=1.0) as parsers:
+        assert parsers.read(picture, NOTHING).kind == "jpeg"
+    monkeypatch.setattr(sandbox, "STARTS", 0.2)
+    with Parsers() as parsers:
+        with pytest.raises(ParserUnstartable):
+            parsers.read(picture, NOTHING)
+        assert parsers.pids() == ()
+
+
+def test_a_child_whose_time_was_up_just_after_its_answer_reads_no_other_file(
+    monkeypatch: pytest.MonkeyPatch, picture: Path
+) -> None:
+    with Parsers() as parsers:
+        give = parsers._give
+
+        def late(child: sandbox.Child) -> None:
+            child.expire()
+            give(child)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(parsers, "_give", late)
+            parsers.read(picture, NOTHING)
+        assert parsers.pids() == ()
+        assert parsers.read(picture, NOTHING).kind == "jpeg"
+
+
 def test_children_are_kept_warm_and_retire_without_work(picture: Path) -> None:
     with Parsers(retire=0.2) as parsers:
         parsers.read(picture, NOTHING)
