@@ -75,8 +75,13 @@ class Clearance:
             try:
                 if folder not in needed:
                     needed[folder] = _needed(folder, profile)
+                written = Path(companion.path).lstat().st_mtime
+            except FileNotFoundError:
+                written = 0.0
             except OSError:
                 continue  # the folder can't be read now
+            if abs(self._clock.now().timestamp() - written) < STAYS.total_seconds():
+                continue  # with the same words for the next image, which is coming
             if base.casefold() not in needed[folder]:
                 self._go(camera, companion, "a companion file")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -235,6 +236,17 @@ def test_a_companion_that_another_image_needs_stays(room: Room) -> None:
     room.clear()
     assert room.lying() == ["a.png", "a.xml"]
     room.deliver(waiting)
+    room.clear()
+    assert room.lying() == []
+
+
+def test_a_companion_that_was_just_written_for_the_next_image_stays(room: Room) -> None:
+    """With the same words as for the last one: the same patient, and the same eye."""
+    room.picture("a.jpg", "a.xml")
+    coming = room.records.clock.now().timestamp() + 61
+    os.utime(room.records.exports / "a.xml", (coming, coming))
+    room.clear()
+    assert room.lying() == ["a.xml"]
     room.clear()
     assert room.lying() == []
 

@@ -56,6 +56,11 @@ class Intake:
         order = self._order(arrival, pending, earlier, force)
         if self.profile is not None and self.profile().unpacks(pending.base):
             return self._open(arrival, pending, order, self.profile(), stopped)
+        if self.sidecars is not None and pending.blocked:
+            try:
+                self.sidecars.try_to_open(pending.folder, pending.base)
+            except OSError as error:
+                return refusal(error)  # it is not copied to be thrown away again
         outcome = take(order, self.spool, self.clock.now().timestamp(), stopped)
         if isinstance(outcome, Taken):
             beside: list[Source] = []

@@ -111,6 +111,17 @@ class Sidecars:
     def _names(self, image: str) -> tuple[str, ...]:
         return self.profile().companions_of(os.path.basename(image))  # noqa: PTH119 - a name need not be Unicode
 
+    def try_to_open(self, folder: str, base: str) -> None:
+        """Raise OSError where a companion file of an image can't be opened now."""
+        for name in self.profile().companions_of(base):
+            path = self._find(below(self.root, folder), name)
+            if path is not None:
+                try:
+                    os.close(open_plain(path))
+                except OSError as error:
+                    if isinstance(refusal(error), Locked | Unreadable):
+                        raise
+
     def keep(self, digest: str, folder: str, base: str, *, grown: bool = False) -> list[Source]:
         """Spool what is there, before its image settles.
 

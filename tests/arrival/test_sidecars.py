@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import replace
 
 import pytest
@@ -60,6 +61,15 @@ def test_an_image_waits_for_a_companion_that_is_locked_and_it_is_told(watched, p
     watched.drop("b.jpg", picture(b"b"))
     watched.wait(lambda: watched.told("FILE_LOCKED") != [])
     assert watched.wait_settled(1)[0].name == "b.jpg"
+    (waiting,) = watched.images(State.SEEN)
+    copied, tried = [], threading.Event()
+    monkeypatch.setattr(watched.spool, "receive", lambda: copied.append(1))
+    monkeypatch.setattr(module, "open_plain", lambda path: tried.set() or opened(path))
+    assert tried.wait(30)
+    assert waiting.digest is None
+    assert copied == []
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "open_plain", opened)
     locked.clear()
     images = watched.wait_settled(2, 60)
     assert [kept(watched, image) for image in images if image.name == "a.jpg"] == [True]
