@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 
 class MachineZone(tzinfo):
@@ -14,11 +14,17 @@ class MachineZone(tzinfo):
 
     def local(self, moment: datetime | None) -> time.struct_time:
         """The C library's answer for a wall-clock time; `fold` chooses of the two in autumn."""
-        wall = (moment or datetime.now()).replace(tzinfo=None)  # noqa: DTZ005 - this class is the zone
-        return time.localtime(wall.timestamp())
+        return time.localtime(self.wall(moment).timestamp())
+
+    @staticmethod
+    def wall(moment: datetime | None) -> datetime:
+        """A time as the clock on the wall shows it."""
+        return (moment or datetime.now()).replace(tzinfo=None)  # noqa: DTZ005 - this class is the zone
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
-        return timedelta(seconds=self.local(moment).tm_gmtoff)
+        """Of a time that the clocks leave out the one before the change (PEP 495), where `local` is behind it already."""
+        wall = self.wall(moment).replace(microsecond=0)
+        return timedelta(seconds=wall.replace(tzinfo=UTC).timestamp() - wall.timestamp())
 
     def dst(self, moment: datetime | None) -> timedelta:
         return timedelta(hours=1) if self.local(moment).tm_isdst > 0 else timedelta(0)
@@ -28,8 +34,6 @@ class MachineZone(tzinfo):
 
     def fromutc(self, moment: datetime) -> datetime:
         """From UTC to the wall clock, `fold` set in the second of two equal hours."""
-        from datetime import UTC
-
         stamp = moment.replace(tzinfo=UTC).timestamp()
         return datetime.fromtimestamp(stamp).replace(tzinfo=self)  # noqa: DTZ006 - this class is the zone
 

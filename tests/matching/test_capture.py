@@ -218,6 +218,29 @@ def test_the_machines_zone_changes_its_clocks_as_the_named_one_does(
         time.tzset()
 
 
+@pytest.mark.parametrize(
+    ("zone", "last_minute"),
+    [("Asia/Beirut", "2026-03-28T21:59:00+00:00"), ("America/Santiago", "2026-09-06T03:59:00+00:00")],
+)
+def test_a_day_that_ends_with_a_change_lasts_until_then_by_the_machines_clock_too(
+    monkeypatch: pytest.MonkeyPatch, zone: str, last_minute: str
+) -> None:
+    """There the clocks leave out midnight."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        moment = datetime.fromisoformat(last_minute)
+        for each in (MachineZone(), ZoneInfo(zone)):
+            said = moment.astimezone(each).date().isoformat()
+            day = capture([Reading("AcquisitionDate", said, said, "filename:AcquisitionDate")], Situation(each))
+            assert day is not None
+            assert day.begin <= moment < day.end
+            assert day.end - moment <= timedelta(minutes=1)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_a_camera_that_is_corrected_is_judged_by_the_right_time(read: Read) -> None:
     """On winter time all year, with `clock: 1h` in summer: half past two is half past three."""
     assert moments(read, "2026-03-29T02:30:00", BERLIN, timedelta(hours=1)) == (["2026-03-29T01:30"] * 2, None)
