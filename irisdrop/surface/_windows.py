@@ -11,4 +11,5 @@ BELOW_NORMAL: Final = 0x00004000  # PROCESS_MODE_BACKGROUND_BEGIN would take the
 def give_way() -> None:
     """Let every other program go first, at the processor; threads and children inherit it."""
     kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
-    kernel.SetPriorityClass(kernel.GetCurrentProcess(), BELOW_NORMAL)
+    # A pointer: the handle is -1, of which a plain number passes only the lower half.
+    kernel.SetPriorityClass(ctypes.c_void_p(kernel.GetCurrentProcess()), BELOW_NORMAL)

@@ -41,4 +41,5 @@ def alone(listener: socket.socket) -> None:
 def calm() -> None:
     """Drawing pictures stands back behind taking and sending them."""
     kernel = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
-    kernel.SetPriorityClass(kernel.GetCurrentProcess(), BELOW_NORMAL)
+    # A pointer: the handle is -1, of which a plain number passes only the lower half.
+    kernel.SetPriorityClass(ctypes.c_void_p(kernel.GetCurrentProcess()), BELOW_NORMAL)
