@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final, Generic, TypeVar
@@ -57,19 +58,24 @@ class Readers(Generic[Said]):
         self._on_read = on_read
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="reader")
         self._running: dict[int, tuple[ImageFile, Future[Said]]] = {}
+        self._closing = threading.Lock()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._running)
 
     def room(self) -> int:
         """How many more images may be given now."""
-        return AT_ONCE - len(self._running)
+        return 0 if self._closed else AT_ONCE - len(self._running)
 
     def give(self, images: Iterable[ImageFile]) -> None:
-        """Begin to read those that are not being read already."""
+        """Begin to read those that are not being read already; none where it is closed."""
         for image in images:
             if image.id not in self._running:
-                future = self._pool.submit(self._read, image)
+                with self._closing:
+                    if self._closed:
+                        return
+                    future = self._pool.submit(self._read, image)
                 self._running[image.id] = (image, future)
                 future.add_done_callback(lambda _: self._on_read())
 
@@ -81,8 +87,11 @@ class Readers(Generic[Said]):
         if wait(futures, timeout=seconds, return_when=FIRST_COMPLETED).done:
             wait(futures, timeout=TOGETHER)
         finished = sorted(number for number, (_, future) in self._running.items() if future.done())
-        return [self._running.pop(number) for number in finished]
+        read = [self._running.pop(number) for number in finished]
+        return [(image, future) for image, future in read if not future.cancelled()]
 
     def close(self) -> None:
         """Begin nothing more; what is being read is not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._closing:
+            self._closed = True
+            self._pool.shutdown(wait=False, cancel_futures=True)
