@@ -454,3 +454,20 @@ def test_what_was_begun_with_others_is_not_sent_by_an_old_look_where_the_line_be
     assert delivery.records.attempts.left_open() == []
     outcomes = {attempt.outcome for image in begun for attempt in delivery.records.attempts.of(image.id)}
     assert outcomes == {"put back before its first byte"}
+
+
+def test_an_image_that_lost_its_eye_holds_up_none_that_would_be_begun_with_it(delivery: Any, clock: Any) -> None:
+    entry = delivery.order()
+    other = delivery.matched(entry)
+    clock.advance(60)
+    flipped = delivery.matched(entry, 1)
+    with delivery.records.journal.transaction():
+        delivery.records.journal.database.execute(
+            "UPDATE images SET eye = NULL, assigned_by = 'somebody' WHERE id = ?", (flipped.id,)
+        )
+    delivery.courier._pace = 0.001
+    begun = delivery.courier._take(16)
+    assert begun is not None
+    assert begun[0].id == other.id
+    assert delivery.state(flipped) == "QUARANTINED"  # a person gave it, so a person is asked
+    assert delivery.platform.sent == []
