@@ -203,7 +203,11 @@ class Parsers:
                 raise ParsersClosed("the parsers were closed")
             child = self._idle.pop() if self._idle else None
         child = child or Child(self._memory)
-        self._limit(child, self._seconds if child.ready else STARTS)
+        try:
+            self._limit(child, self._seconds if child.ready else STARTS)
+        except BaseException:  # nobody could watch it: the system has no more threads
+            self._drop(child)
+            raise
         return child
 
     def _limit(self, child: Child, seconds: float) -> None:

@@ -166,6 +166,19 @@ def test_a_child_whose_time_was_up_just_after_its_answer_reads_no_other_file(
         assert parsers.read(picture, NOTHING).kind == "jpeg"
 
 
+def test_without_a_thread_to_watch_it_no_child_is_left_behind(monkeypatch: pytest.MonkeyPatch, picture: Path) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError
+
+    with Parsers() as parsers:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(RuntimeError):
+                parsers.read(picture, NOTHING)
+        assert parsers.pids() == ()
+        assert parsers.read(picture, NOTHING).kind == "jpeg"
+
+
 def test_children_are_kept_warm_and_retire_without_work(picture: Path) -> None:
     with Parsers(retire=0.2) as parsers:
         parsers.read(picture, NOTHING)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from irisdrop.outcome.deliver import Courier
+from irisdrop.record.database import Damaged
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import SystemClock
 from irisdrop.vocabulary.deliveries import Parcel, Postponed, Receipt, Refused
@@ -471,3 +472,25 @@ def test_an_image_that_lost_its_eye_holds_up_none_that_would_be_begun_with_it(de
     assert begun[0].id == other.id
     assert delivery.state(flipped) == "QUARANTINED"  # a person gave it, so a person is asked
     assert delivery.platform.sent == []
+
+
+def test_a_journal_that_takes_no_answer_and_no_word_of_that_lets_nobody_wait_for_ever(
+    delivery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = delivery.matched(delivery.order())
+
+    def damaged(*_: Any) -> None:
+        raise Damaged("a page")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery.courier.attempts, "confirm", damaged)
+        patch.setattr(delivery.records.conditions, "note_failure", damaged)
+        sending = threading.Thread(target=delivery.courier.deliver_next, daemon=True)
+        sending.start()
+        sending.join(60)
+        assert not sending.is_alive()
+    delivery.drain()
+    assert delivery.state(image) == "DELIVERED"
+    assert len(delivery.reference.receipts()) == 1
+    assert delivery.platform.asked == [image.digest]  # before anything was sent again
+    assert delivery.platform.sent == [image.digest]
