@@ -91,7 +91,7 @@ class Agent:
         self._begun = False
         self._join()
 
-    def _join(self) -> None:
+    def _join(self, former: Courier | None = None) -> None:
         """Make the stages and tell each whom to wake."""
         assert self.config.platform is not None
         self.courier = Courier(
@@ -104,6 +104,7 @@ class Agent:
             workers=self.config.platform.concurrency,
             on_unmatched=lambda: self.decider.woken.set(),
             profiles=self._profile_of,
+            former=former,
         )
         self.confirmer = Confirmer(self.journal, self.orders, self.platform, self.conditions, self.clock)
         self.decider = Decider(
@@ -259,7 +260,7 @@ class Agent:
         self.parsers = Parsers()
         self._stop, self._threads = threading.Event(), []
         self._ended.clear()
-        self._join()
+        self._join(self.courier)
         self._begin()
         self._start_stages()
         log.info("the configuration was edited and is in use")

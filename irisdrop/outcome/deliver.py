@@ -79,7 +79,9 @@ class Courier:
         rng: random.Random | None = None,
         on_unmatched: Callable[[], None] = lambda: None,
         profiles: Callable[[str], DeviceProfile | None] = lambda _: None,
+        former: Courier | None = None,
     ) -> None:
+        """`former` was told to stop and may still hold images, on a line that is slow: they are left to it."""
         self.attempts = Attempts(journal, clock)
         self._journal = journal
         self._spool = spool
@@ -92,7 +94,7 @@ class Courier:
         self._on_unmatched = on_unmatched
         self._profiles = profiles
         self._gate = Gate()
-        self._busy: set[int] = set()
+        self._busy: set[int] = set() if former is None else former._busy
         self._hand: deque[tuple[ImageFile, Attempt]] = deque()  # begun, and none of their bytes sent
         self._hand_until = 0.0  # monotonic
         self._pace = HAND_SECONDS  # seconds that an image took lately
@@ -113,7 +115,11 @@ class Courier:
         for thread in threads:
             thread.join()
         with self._choice:
-            self._put_back()
+            try:
+                self._put_back()
+            except Exception as error:  # noqa: BLE001 - left open: whoever comes next asks the platform
+                self._failed(error)
+                self._busy.difference_update(image.id for image, _ in self._hand)
 
     def deliver_next(self) -> bool:
         """Take the newest due image to its end or to its next try; False where none is due."""
@@ -157,7 +163,8 @@ class Courier:
         it, so that any image may have been sent. Nothing waits for the back-off of an earlier run.
         """
         for attempt in self.attempts.left_open():
-            self._cut_off(attempt)
+            if attempt.image not in self._busy:
+                self._cut_off(attempt)
         self.attempts.clear_waits(undo_until=self._clock.now() + timedelta(seconds=SET_BACK))
         if unsure:
             self.attempts.ask_for_all()

@@ -494,3 +494,31 @@ def test_a_journal_that_takes_no_answer_and_no_word_of_that_lets_nobody_wait_for
     assert len(delivery.reference.receipts()) == 1
     assert delivery.platform.asked == [image.digest]  # before anything was sent again
     assert delivery.platform.sent == [image.digest]
+
+
+def test_what_a_courier_that_was_told_to_stop_still_sends_is_not_sent_by_the_next_one(delivery: Any) -> None:
+    """An edited configuration waits some seconds for the stages to end; an upload over a slow line takes longer."""
+    image, records = delivery.matched(delivery.order()), delivery.records
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(_: Parcel) -> None:
+        begun.set()
+        go.wait(60)
+
+    delivery.platform.always = slow
+    sending = threading.Thread(target=delivery.courier.deliver_next, daemon=True)
+    sending.start()
+    assert begun.wait(30)
+    following = Courier(
+        *(records.journal, records.spool, records.orders, delivery.platform, records.conditions, records.clock),
+        former=delivery.courier,
+    )
+    following.resume()
+    assert not following.deliver_next()
+    go.set()
+    sending.join(60)
+    assert delivery.state(image) == "DELIVERED"
+    assert delivery.platform.sent == [image.digest]
+    assert [attempt.outcome for attempt in records.attempts.of(image.id)] == ["delivered"]
+    assert codes(delivery) == set()
+    assert not following.deliver_next()
