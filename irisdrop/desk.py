@@ -33,7 +33,8 @@ def open_desk(
     """The acts of a person on a journal; works whether the agent runs or not."""
 
     def against(image: ImageFile, entry: WorklistEntry, eye: str) -> Sequence[Objection]:
-        return objections_of(image, entry, eye, profile_of(image.camera, profiles, journal), config)
+        profile = profile_of(image.camera, profiles, journal)
+        return objections_of(image, entry, eye, profile, config, mismatched=journal.mismatched(image.id))
 
     return Quarantine(journal, orders, spool, clock, against, config.undo)
 
@@ -54,9 +55,18 @@ def _parsed(text: str) -> DeviceProfile | None:
 
 
 def objections_of(
-    image: ImageFile, entry: WorklistEntry, eye: str, profile: DeviceProfile | None, config: Config
+    image: ImageFile,
+    entry: WorklistEntry,
+    eye: str,
+    profile: DeviceProfile | None,
+    config: Config,
+    *,
+    mismatched: bool = False,
 ) -> list[Objection]:
-    """Everything that an image says against an order for the eye that a person names, and against itself."""
+    """Everything that an image says against an order for the eye that a person names, and against itself.
+
+    `mismatched`: the platform confirmed it for somebody else before its present reason.
+    """
     found = objections(
         image.readings,
         entry,
@@ -74,7 +84,7 @@ def objections_of(
     itself = conflict(image.readings, config.site.zone)
     if itself is not None:
         found.append(Objection(Code.CONFLICTING_KEYS, itself))
-    if image.reason is Code.RECEIPT_MISMATCH:
+    if mismatched or image.reason is Code.RECEIPT_MISMATCH:
         found.append(Objection(Code.RECEIPT_MISMATCH, "the platform confirmed it for another order, patient or eye"))
     if config.site.id is not None and entry.site not in (None, config.site.id):
         found.append(Objection(Code.NO_WORKLIST_ENTRY, "the order belongs to another site"))

@@ -95,7 +95,7 @@ class Quarantine:
         """Back to the start, to be read and decided again; one that was never spooled is looked at again."""
         with self._journal.transaction():
             image = self._in(number, version, State.QUARANTINED)
-            if image.reason is Code.RECEIPT_MISMATCH:
+            if image.reason is Code.RECEIPT_MISMATCH or self._journal.mismatched(number):
                 raise Foreseen(
                     "NOT_RELEASABLE",
                     f"The platform confirmed image {number} for another order, patient or eye.",

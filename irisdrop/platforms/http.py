@@ -85,7 +85,8 @@ class HttpPlatform:
             "Irisdrop-Metadata": metadata,
         }
         if parcel.replaces is not None:
-            headers["If-Match"] = f'"{parcel.replaces}"'
+            # A header's characters are Latin-1: whatever the platform's own id holds goes as UTF-8 bytes.
+            headers["If-Match"] = f'"{parcel.replaces}"'.encode().decode("latin-1")
         body = Blocks(file, parcel.size, _block()) if parcel.size else b""
         try:
             reply = self._wire.ask("PUT", f"/images/{parcel.digest}", headers=headers, body=body)

@@ -12,7 +12,7 @@ from irisdrop.record.images import image as as_image
 from irisdrop.record.text import moment, packed, stamp
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
-from irisdrop.vocabulary.states import State
+from irisdrop.vocabulary.states import Event, State
 
 # A person may have given an image to a completed order on purpose.
 _UNSURE: Final = (
@@ -158,6 +158,17 @@ class Queue:
         """The last decision of an image with its trace, as JSON."""
         row = self._db.row("SELECT decision FROM images WHERE id = ?", (number,))
         return None if row is None else row["decision"]
+
+    def mismatched(self, number: int) -> bool:
+        """Whether the platform confirmed an image for somebody else and never rightly since, whatever its reason is now."""
+        last = (
+            "SELECT coalesce(max(id), 0) AS n FROM history WHERE image = :image AND event = :refuse AND why LIKE :why "
+            "AND id > (SELECT coalesce(max(id), 0) FROM history WHERE image = :image AND after = :delivered)"
+        )
+        why = f"{Code.RECEIPT_MISMATCH}: %"
+        facts = {"image": number, "refuse": Event.REFUSE, "why": why, "delivered": State.DELIVERED}
+        row = self._db.row(last, facts)
+        return row is not None and row["n"] > 0
 
     def history(self, number: int) -> list[Step]:
         """Every state that an image went through: when, by whom, why."""

@@ -195,6 +195,25 @@ def test_a_receipt_for_somebody_else_is_not_released_away(desk: Desk) -> None:
     assert refused.value.code == "NOT_RELEASABLE"
 
 
+def test_an_order_withdrawn_since_does_not_make_it_releasable(desk: Desk) -> None:
+    image = desk.refused(Code.RECEIPT_MISMATCH)
+    desk.quarantine.assign(image.id, "E1", by=BY, eye="R")
+    desk.records.journal.refuse(desk.now(image), Code.ORDER_WITHDRAWN, "for the test")
+    with pytest.raises(Foreseen) as refused:
+        desk.quarantine.release(image.id, by=BY)
+    assert refused.value.code == "NOT_RELEASABLE"
+
+
+def test_a_right_receipt_ends_what_a_wrong_one_began(desk: Desk, clock: Any) -> None:
+    image = desk.refused(Code.RECEIPT_MISMATCH)
+    desk.quarantine.assign(image.id, "E1", by=BY, eye="R")
+    clock.advance(60)
+    desk.delivery.turn()
+    assert desk.now(image).state is State.DELIVERED
+    desk.quarantine.recall(image.id, by=BY, why="for the test")
+    assert desk.quarantine.release(image.id, by=BY).state is State.SETTLED
+
+
 def test_a_discarded_image_keeps_its_bytes_and_can_be_taken_back(desk: Desk) -> None:
     image = desk.refused(Code.NO_KEYS)
     assert desk.quarantine.discard(image.id, by=BY, why="a test picture").state is State.DISCARDED

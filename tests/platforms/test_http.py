@@ -87,6 +87,15 @@ def test_another_order_is_assigned_elsewhere_and_a_correction_moves_it(
     assert third.receipt.replaces == first.receipt.id
 
 
+def test_a_correction_names_a_receipt_whatever_its_id_is_written_in(
+    hostile: Any, agent: Agent, parcel: Parcels
+) -> None:
+    one = parcel(entry="E2", replaces="квитанция-1")
+    hostile.says("200 OK", receipt_for(one, id="R2", entry="E2", replaces="квитанция-1"))
+    assert isinstance(agent(hostile.url).deliver(one), Confirmed)
+    assert 'If-Match: "квитанция-1"'.encode() in hostile.requests[-1]
+
+
 def test_a_withdrawn_order_is_decided_again_and_an_unknown_one_is_refused(
     reference: ReferencePlatform, agent: Agent, parcel: Parcels
 ) -> None:

@@ -164,7 +164,8 @@ class Office:
         said = eye or eye_of(image)
         shown = "U" if said == "?" else said
         profile = profile_of(image.camera, self.profiles().get, self.journal)
-        return objections_of(image, entry, shown, profile, self.config)
+        mismatched = self.journal.mismatched(image.id)
+        return objections_of(image, entry, shown, profile, self.config, mismatched=mismatched)
 
     def today(self) -> datetime:
         """When today began, where the cameras stand."""
