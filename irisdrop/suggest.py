@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,8 @@ from irisdrop.profiles.config import Config
 from irisdrop.record.orders import LOOKUP_KEYS, Orders
 from irisdrop.vocabulary.decisions import Capture
 from irisdrop.vocabulary.images import ImageFile, Reading
+from irisdrop.vocabulary.names import folded
+from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 
 AROUND = timedelta(hours=36)
@@ -42,8 +44,21 @@ def suggested(image: ImageFile, orders: Orders, config: Config) -> list[Suggesti
         entries |= {entry.id: entry for entry in orders.between(image.arrived - AROUND, image.arrived + AROUND)}
     pairs = [(r.key, r.value) for r in sound if r.key in LOOKUP_KEYS]
     entries |= {entry.id: entry for entry in orders.find(pairs)}
-    merged = {entry.id: entry for entry in orders.renumbered(r.value for r in sound if r.key == "PatientID")}
+    numbers = {r.value for r in sound if r.key == "PatientID"}
+    merged = {entry.id: entry for entry in orders.renumbered(numbers)}
+    merged |= {entry.id: entry for entry in _renumbered(numbers, entries.values())}
     return suggestions(sound, when, (entries | merged).values(), name=image.name, renumbered=merged)
+
+
+def _renumbered(numbers: Collection[str], entries: Collection[WorklistEntry]) -> list[WorklistEntry]:
+    """Orders under another number of people who had one of `numbers` at an earlier order: by name and birth date."""
+    former = {_person(entry) for entry in entries if entry.keys.get("PatientID") in numbers} - {None}
+    return [entry for entry in entries if _person(entry) in former and entry.keys.get("PatientID") not in numbers]
+
+
+def _person(entry: WorklistEntry) -> tuple[str, str] | None:
+    name, born = entry.keys.get("PatientName"), entry.keys.get("PatientBirthDate")
+    return (folded(name), born) if name and born else None
 
 
 def likely_moment(sound: Sequence[Reading], situation: Situation, doubted: bool) -> Capture | None:

@@ -29,6 +29,24 @@ def test_an_image_with_a_merged_patients_old_number_finds_the_order(records: Any
     assert records.orders.find([("PatientID", "000815")]) == []
 
 
+def test_who_had_the_number_before_it_was_given_to_another_is_found_by_name_and_birth_date(
+    records: Any, config: Config, read: Any
+) -> None:
+    """The camera still has the former number, in the file's name and in the Exif: that is one number, and no second."""
+    now = records.clock.now()
+    former = {"PatientName": "Muster^Anna", "PatientBirthDate": "1961-03-07"}
+    other = {"PatientName": "Beispiel^Björn", "PatientBirthDate": "1948-11-30"}
+    records.sync(
+        replace(records.entry("E1", now - timedelta(days=400), PatientID="000815", **former)),
+        records.entry("E2", now - timedelta(hours=2), PatientID="000815", **other),
+        records.entry("E3", now, PatientID="004711", **former),
+    )
+    image = records.identified(*read(PatientID="000815") * 2)
+    assert [found.entry.id for found in suggested(image, records.orders, config)][:2] == ["E2", "E3"]
+    said = replace(image, readings=image.readings + read(PatientBirthDate="1961-03-07"))
+    assert next(found.entry.id for found in suggested(said, records.orders, config)) == "E3"
+
+
 def test_of_two_orders_on_one_day_the_one_that_is_due_on_arrival_comes_first(
     records: Any, config: Config, read: Any
 ) -> None:

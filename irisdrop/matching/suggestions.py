@@ -44,10 +44,11 @@ def suggestions(
     the ids of entries whose patient had the image's number before a merge.
     """
     found = []
+    distinct = {(reading.key, reading.value): reading for reading in readings}.values()  # said twice counts once
     for entry in entries:
         if entry.standing in (Standing.CANCELLED, Standing.REPLACED):
             continue
-        identity = [evidence for reading in readings for evidence in _identity(reading, entry)]
+        identity = [evidence for reading in distinct for evidence in _identity(reading, entry)]
         identity += _in_name(readings, name, entry)
         if entry.id in renumbered:
             identity.append((75.0, "PatientID is what its patient had before it was changed"))
