@@ -29,6 +29,7 @@ from irisdrop.vocabulary.marks import mark
 log = logging.getLogger(__name__)
 
 STAYS: Final = timedelta(minutes=1)  # a companion file, after its images: another of the same name may be coming
+PAGE: Final = 500  # files of a kind that one turn looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,15 @@ class _Going:
     words: str
 
 
+@dataclass(slots=True)
+class _Place:
+    """Behind which file of each kind the next turn of a camera goes on: what can't go now must not hold up the rest."""
+
+    image: int = 0
+    archive: str = ""
+    companion: str = ""
+
+
 class Clearance:
     """Clears away what is done with, of one camera after another."""
 
@@ -51,26 +61,35 @@ class Clearance:
         self._sources = Sources(journal.database)
         self._clock = clock
         self._profiles = profiles
+        self._places: dict[str, _Place] = {}
 
     def clear(self, camera: CameraSettings) -> None:
-        """Everything of a camera whose time has come; what can't be moved or deleted now stays and is tried again."""
+        """What of a camera has its time come, a page of each kind at a time; what can't be moved or deleted now stays and is
+        tried again when its page comes round."""
         if not stands(self._journal, camera.name, camera.folder):
             return  # on a share that is away nothing is gone
         before = self._clock.now() - timedelta(seconds=camera.after.delete_after or 0.0)
-        for image in self._journal.sources_left(camera.name, before):
+        place = self._places.setdefault(camera.name, _Place())
+        images = self._journal.sources_left(camera.name, before, PAGE, place.image)
+        place.image = images[-1].id if len(images) == PAGE else 0
+        for image in images:
             words = f"the source of image {image.id}"
             going = _Going(Path(image.path), image.digest or "", image.name, str(image.id), words)
             if _tried(camera, going):
                 self._journal.source_cleared(image.id)
-        for archive in self._sources.archives_done(camera.name, before):
+        archives = self._sources.archives_done(camera.name, before, PAGE, place.archive)
+        place.archive = archives[-1].path if len(archives) == PAGE else ""
+        for archive in archives:
             self._go(camera, archive, "an archive")
         profile = self._profiles.get(camera.name)
         if profile is not None:
-            self._companions(camera, profile)
+            self._companions(camera, profile, place)
 
-    def _companions(self, camera: CameraSettings, profile: DeviceProfile) -> None:
+    def _companions(self, camera: CameraSettings, profile: DeviceProfile, place: _Place) -> None:
         needed: dict[str, set[str]] = {}
-        for companion in self._sources.companions_done(camera.name, self._clock.now() - STAYS):
+        companions = self._sources.companions_done(camera.name, self._clock.now() - STAYS, PAGE, place.companion)
+        place.companion = companions[-1].path if len(companions) == PAGE else ""
+        for companion in companions:
             folder, base = os.path.split(companion.path)
             try:
                 if folder not in needed:

@@ -30,13 +30,14 @@ class Room:
         self.records, self.folder, self.profile = records, folder, profile
         self.archive = records.exports / "day 1" / "x.zip"
         self.sources = Sources(records.journal.database)
+        self.clearance = Clearance(records.journal, records.clock, {"room-2": profile})
 
     def clear(self, after: str = "{move: done}") -> None:
         """One turn, a little later."""
         self.records.clock.advance(61)
         text = f"cameras:\n  - {{name: room-2, profile: topcon-nw400, folder: exports, after: {after}}}\n"
         (camera,) = parse_config(text, self.folder / "irisdrop.yaml").cameras
-        Clearance(self.records.journal, self.records.clock, {"room-2": self.profile}).clear(camera)
+        self.clearance.clear(camera)
 
     def packed(self, content: bytes = ARCHIVED) -> None:
         """The archive lies in its folder and was read."""
@@ -50,6 +51,12 @@ class Room:
         image: ImageFile = self.records.matched(name=f"day 1/x.zip!{name}", content=content)
         Path(image.path).unlink()
         return self.deliver(image) if delivered else image
+
+    def member_of(self, archive: str) -> ImageFile:
+        """A delivered image of an archive of that name below the camera's folder."""
+        image: ImageFile = self.records.matched(name=f"{archive}!a.jpg", content=archive.encode())
+        Path(image.path).unlink()
+        return self.deliver(image)
 
     def deliver(self, image: ImageFile) -> ImageFile:
         """The platform has it."""
@@ -125,6 +132,30 @@ def test_nothing_is_gone_from_a_share_that_is_away(room: Room) -> None:
     away.rename(exports)
     room.clear()
     assert (room.lying(), room.moved()) == ([], ["a.jpg"])
+
+
+def test_files_that_cant_be_moved_hold_up_no_others(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of each kind whose folder takes nothing, before one that goes; and they go once they can."""
+    monkeypatch.setattr("irisdrop.clearance.PAGE", 2)
+    (room.folder / "done").mkdir()
+    (room.folder / "done" / "day 0").write_bytes(b"a file where the folder would be")
+    for number in range(5):
+        room.records.exports.joinpath("day 0").mkdir(exist_ok=True)
+        held = Path(room.picture(f"day 0/{number}.jpg", f"day 0/{number}.xml").path)
+        room.archive = held.with_suffix(".zip")
+        room.packed()
+        room.member_of(f"day 0/{number}.zip")
+    room.archive = room.records.exports / "day 1" / "x.zip"
+    room.packed()
+    room.member("a.jpg", b"a")
+    room.picture("z.jpg", "z.xml")
+    for _ in range(8):
+        room.clear()
+    assert room.moved() == ["day 0", "day 1/x.zip", "z.jpg", "z.xml"]
+    (room.folder / "done" / "day 0").unlink()
+    for _ in range(12):
+        room.clear()
+    assert room.lying() == []
 
 
 # ---------------------------------------------------------------------- archives

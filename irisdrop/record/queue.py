@@ -199,11 +199,12 @@ class Queue:
             counts.setdefault(row["camera"], {})[State(row["state"])] = row["n"]
         return counts
 
-    def sources_left(self, camera: str, before: datetime, limit: int = 500) -> list[ImageFile]:
-        """Images of a camera whose bytes were delivered before a time and whose source has not been cleared away."""
+    def sources_left(self, camera: str, before: datetime, limit: int = 500, beyond: int = 0) -> list[ImageFile]:
+        """Images of a camera whose bytes were delivered before a time and whose source has not been cleared away, oldest
+        first; `beyond` an id, to page on."""
         rows = self._db.rows(
-            "SELECT * FROM images i WHERE camera = ? AND state IN (?, ?) AND changed < ? AND cleared = 0 AND EXISTS "
-            "(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = ? AND t.changed < ?) LIMIT ?",
-            (camera, State.DELIVERED, State.DUPLICATE, stamp(before), State.DELIVERED, stamp(before), limit),
+            "SELECT * FROM images i WHERE camera = ? AND state IN (?, ?) AND id > ? AND changed < ? AND cleared = 0 AND EXISTS "
+            "(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = ? AND t.changed < ?) ORDER BY id LIMIT ?",
+            (camera, State.DELIVERED, State.DUPLICATE, beyond, stamp(before), State.DELIVERED, stamp(before), limit),
         )
         return [as_image(row) for row in rows]

@@ -62,31 +62,39 @@ class Sources:
         row = self._db.row("SELECT digest FROM sources WHERE path = ? AND image = ?", (packed(path), packed(image)))
         return None if row is None else row["digest"]
 
-    def archives_done(self, camera: str, before: datetime, limit: int = 500) -> list[Source]:
-        """Archives all of whose images were delivered before a time."""
+    def archives_done(self, camera: str, before: datetime, limit: int = 500, after: str = "") -> list[Source]:
+        """Archives all of whose images were delivered before a time, by their path; `after` a path, to page on."""
         rows = self._db.rows(
-            "SELECT s.path, s.digest FROM sources s WHERE s.camera = :camera AND s.image = x'' "
-            f"AND EXISTS (SELECT 1 {_MEMBERS}) AND NOT EXISTS (SELECT 1 {_MEMBERS} AND NOT ({_DELIVERED})) LIMIT :limit",
+            "SELECT s.path, s.digest FROM sources s WHERE s.camera = :camera AND s.image = x'' AND s.path > :after "
+            f"AND EXISTS (SELECT 1 {_MEMBERS}) AND NOT EXISTS (SELECT 1 {_MEMBERS} AND NOT ({_DELIVERED})) "
+            "ORDER BY s.path LIMIT :limit",
             {
                 "camera": camera,
                 "before": stamp(before),
                 "member": MEMBER.encode(),
                 "beyond": bytes([ord(MEMBER) + 1]),
                 "limit": limit,
+                "after": packed(after),
             },
         )
         return [Source(unpacked(row["path"]), row["digest"]) for row in rows]
 
-    def companions_done(self, camera: str, before: datetime, limit: int = 500) -> list[Source]:
+    def companions_done(self, camera: str, before: datetime, limit: int = 500, after: str = "") -> list[Source]:
         """Companion files all of whose images have ended before a time and been cleared away, once for each of the bytes
-        that were read."""
+        that were read, by their path; `after` a path, to page on."""
         rows = self._db.rows(
-            "SELECT s.path, s.digest FROM sources s WHERE s.camera = :camera AND s.image <> x'' AND NOT EXISTS "
+            "SELECT s.path, s.digest FROM sources s WHERE s.camera = :camera AND s.image <> x'' AND s.path > :after AND NOT EXISTS "
             "(SELECT 1 FROM sources o WHERE o.path = s.path AND o.image <> x'' AND (NOT EXISTS "
             "(SELECT 1 FROM images i WHERE i.path = o.image AND i.cleared = 1) OR EXISTS "
             "(SELECT 1 FROM images i WHERE i.path = o.image AND i.state <> :vanished AND (i.cleared = 0 OR i.changed >= :before)))) "
             "ORDER BY s.path LIMIT :limit",
-            {"camera": camera, "vanished": State.VANISHED, "before": stamp(before), "limit": limit},
+            {
+                "camera": camera,
+                "vanished": State.VANISHED,
+                "before": stamp(before),
+                "limit": limit,
+                "after": packed(after),
+            },
         )
         return [Source(unpacked(row["path"]), row["digest"]) for row in rows]
 
