@@ -142,6 +142,8 @@ class Courier:
         except BaseException:
             self._busy.discard(image.id)
             raise
+        if isinstance(answer, Confirmed | Uploaded):
+            self._spool.unload(image.digest or "")
         if not isinstance(answer, Confirmed):
             # Its detail may quote the platform, so it is for the history, not for the log.
             log.info("image %s %.8s: %s", image.id, image.digest, type(answer).__name__.lower())

@@ -88,3 +88,13 @@ def page_refused(folder: Path) -> OSError | None:
     finally:
         os.close(handle)
     return None
+
+
+def give_memory_back(file: Path) -> None:
+    """Drop what the system keeps of a file in memory, as far as it is on the disk; OSError where it can't be opened."""
+    if hasattr(os, "posix_fadvise"):
+        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(handle)

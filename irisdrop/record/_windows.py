@@ -44,3 +44,7 @@ def private_file(file: Path) -> None:
 def page_refused(folder: Path) -> OSError | None:  # noqa: ARG001
     """None: a quota of NTFS is told as a full disk, by SQLite too."""
     return None
+
+
+def give_memory_back(file: Path) -> None:
+    """Nothing to do: what the cache of Windows keeps of files that nobody has open goes first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from irisdrop.record.budget import Budget
 from irisdrop.record.hashed import Hashed
-from irisdrop.record.system import private, sync_folder
+from irisdrop.record.system import give_memory_back, private, sync_folder
 from irisdrop.record.text import moment, packed, stamp, unpacked
 from irisdrop.vocabulary.marks import mark
 
@@ -133,6 +134,14 @@ class Spool:
                 return hashlib.file_digest(file, "sha256").hexdigest() == digest
         except OSError:
             return False
+
+    def unload(self, digest: str) -> None:
+        """Give back the memory in which the system keeps the bytes of a digest; they stay on the disk.
+
+        Once the platform has an image nobody reads it here for days, and what would go instead of it is the camera's.
+        """
+        with contextlib.suppress(OSError):
+            give_memory_back(self.file(digest))
 
     def mend(self, digest: str) -> bool:
         """Put damaged bytes right from where they came from; False where no source has that digest any more.

@@ -35,6 +35,21 @@ def test_an_image_is_delivered_with_the_platforms_receipt(delivery: Any) -> None
     assert [attempt.outcome for attempt in delivery.records.attempts.of(image.id)] == ["delivered"]
 
 
+def test_the_memory_of_an_image_is_given_back_once_the_platform_has_it_and_not_before(
+    delivery: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unloaded: list[str] = []
+    monkeypatch.setattr(delivery.records.spool, "unload", unloaded.append)
+    image = delivery.matched(delivery.order())
+    delivery.platform.answers = [Postponed("429", 90.0)]
+    delivery.turn()
+    assert unloaded == []  # its bytes are read again
+    clock.advance(91)
+    delivery.drain()
+    assert delivery.state(image) == "DELIVERED"
+    assert unloaded == [image.digest]
+
+
 def test_the_newest_exam_goes_first(delivery: Any, clock: Any) -> None:
     entry = delivery.order()
     images = []

@@ -227,3 +227,12 @@ def test_a_damaged_note_stops_no_start_and_is_written_anew(spool: Spool, text: s
     assert spool.origins(digest) == []
     keep(spool, b"picture")
     assert spool.origins(digest) == [origin()]
+
+
+def test_an_unloaded_image_lies_on_the_disk_as_before_and_an_absent_one_is_none(spool: Spool) -> None:
+    digest = keep(spool, b"picture" * 100_000)
+    spool.unload(digest)
+    assert spool.sound(digest)
+    spool.drop(digest)
+    spool.unload(digest)
+    assert not spool.holds(digest)
