@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 from irisdrop.platforms import Confirmations, ConfirmationsUnavailable, Platform
@@ -16,6 +17,7 @@ from irisdrop.vocabulary.deliveries import Attempt, Receipt, Said
 from irisdrop.vocabulary.faults import Foreseen, place
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
+from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +59,13 @@ class Confirmer:
     def turn(self, wait: float) -> bool:
         """Take what the platform has said, and act on it; False where it can't be heard now."""
         well = self._listen(wait)
-        for image, attempt, said in self._attempts.said_of_uploaded():
-            try:
-                with self._journal.transaction():
-                    self._settle(image, attempt, said)
-            except StaleImage as stale:
-                log.info("%s", stale)
+        for state, hear in ((State.UPLOADED, self._settle), (State.DELIVERED, self._compare)):
+            for image, attempt, said in self._attempts.said_of(state):
+                try:
+                    with self._journal.transaction():
+                        hear(image, attempt, said)
+                except StaleImage as stale:
+                    log.info("%s", stale)
         return well
 
     def _listen(self, wait: float) -> bool:
@@ -99,15 +102,7 @@ class Confirmer:
     def _settle(self, image: ImageFile, attempt: Attempt, said: Said) -> None:
         self._attempts.settle_said(said)
         entry = self._orders.get(attempt.entry)
-        keys = {} if entry is None else entry.keys
-        wrong = [
-            name
-            for name, ours, theirs in (
-                ("PatientID", keys.get("PatientID"), said.patient),
-                ("AccessionNumber", keys.get("AccessionNumber"), said.order),
-            )
-            if ours and theirs and ours != theirs
-        ]
+        wrong = self._differing(attempt, said)
         if wrong:
             detail = f"the receipt names another {' and '.join(wrong)}"
             self._journal.refuse(image, Code.RECEIPT_MISMATCH, detail)
@@ -122,6 +117,32 @@ class Confirmer:
         else:
             self._attempts.confirm(image, _receipt(attempt, said), f"receipt {said.receipt or said.id}")
         log.info("image %s %.8s: the platform spoke of it", image.id, image.digest)
+
+    def _compare(self, image: ImageFile, attempt: Attempt, said: Said) -> None:
+        """What it says of an image that it confirmed already: nothing is moved by it, and a contradiction is told."""
+        before = self._attempts.said_before(said)
+        self._attempts.settle_said(said)
+        wrong = self._differing(attempt, said, before)
+        subject = f"image {image.id}"
+        if wrong:
+            detail = f"a later receipt names another {' and '.join(wrong)}"
+            self._journal.contradict(image, Code.RECEIPT_MISMATCH, detail)
+            self._conditions.raise_("RECEIPT_ALARM", subject, detail)
+        elif not said.succeeded:
+            detail = "after its receipt the platform said that it could not file it"
+            self._journal.contradict(image, Code.REJECTED_BY_PLATFORM, detail)
+            self._conditions.raise_("RECEIPT_FAILED", subject, detail)
+
+    def _differing(self, attempt: Attempt, said: Said, before: Sequence[Said] = ()) -> list[str]:
+        """The keys of which it names another value than the order has, and than it named `before`: an order that was
+        given to another patient since may be told by either number."""
+        entry = self._orders.get(attempt.entry)
+        keys = {} if entry is None else entry.keys
+        named = (
+            ("PatientID", said.patient, {keys.get("PatientID"), *(one.patient for one in before)}),
+            ("AccessionNumber", said.order, {keys.get("AccessionNumber"), *(one.order for one in before)}),
+        )
+        return [name for name, theirs, known in named if theirs and known - {None, ""} and theirs not in known]
 
 
 def _receipt(attempt: Attempt, said: Said) -> Receipt:

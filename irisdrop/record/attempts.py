@@ -179,15 +179,20 @@ class Attempts:
         """Whether the platform's name for an image is one of ours."""
         return self._db.row("SELECT 1 FROM attempts WHERE reference = ?", (reference,)) is not None
 
-    def said_of_uploaded(self) -> list[tuple[ImageFile, Attempt, Said]]:
-        """UPLOADED images that the platform has spoken of since, with the attempt that it speaks of."""
+    def said_of(self, state: State) -> list[tuple[ImageFile, Attempt, Said]]:
+        """Images in a state of whose last attempt the platform has spoken since, and nobody acted on it yet."""
         rows = self._db.rows(
             "SELECT s.*, a.id AS attempt, i.id AS image FROM said s JOIN attempts a ON a.reference = s.reference "
             "JOIN images i ON i.id = a.image WHERE s.settled = 0 AND i.state = ? "
             "AND a.id = (SELECT max(id) FROM attempts WHERE image = i.id) ORDER BY s.came",
-            (State.UPLOADED,),
+            (state,),
         )
         return [(self._journal.get(row["image"]), self._get(row["attempt"]), _said(row)) for row in rows]
+
+    def said_before(self, said: Said) -> list[Said]:
+        """What the platform said of the same image before, and was acted on."""
+        rows = self._db.rows("SELECT * FROM said WHERE reference = ? AND settled = 1", (said.reference,))
+        return [_said(row) for row in rows if row["id"] != said.id]
 
     def settle_said(self, said: Said) -> None:
         """Note that a message has been acted on; call it inside the transaction that moves the image."""

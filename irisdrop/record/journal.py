@@ -18,7 +18,7 @@ from irisdrop.record.images import changed, packed_columns, plain_decision
 from irisdrop.record.known import SIFT, Fingerprint, Known, Standing
 from irisdrop.record.memory import Memory
 from irisdrop.record.orders import fresh_seconds
-from irisdrop.record.queue import Queue, Step
+from irisdrop.record.queue import CONTRADICT, Queue, Step
 from irisdrop.record.text import packed, shown, stamp, unpacked
 from irisdrop.record.values import UNSOUND, question, readable
 from irisdrop.vocabulary.clock import Clock
@@ -246,6 +246,16 @@ class Journal(Queue, Memory):
     def refuse(self, image: ImageFile | Course, code: Code, detail: str, who: str = AGENT, **changes: Any) -> ImageFile:
         """Into quarantine, with the reason."""
         return self.move(image, Event.REFUSE, who, f"{code}: {detail}", reason=code, detail=detail, **changes)
+
+    def contradict(self, image: ImageFile, code: Code, detail: str) -> None:
+        """Note in an image's history what the platform says against the state that it has, and keeps; raises StaleImage."""
+        with self._db.transaction():
+            if self.get(image.id).version != image.version:
+                raise StaleImage(f"image {image.id} changed since it was looked at")
+            state = image.state.value
+            line = (image.id, stamp(self._clock.now()), CONTRADICT, state, state, AGENT, f"{code}: {detail}")
+            self._db.gather(self._write_history, line)
+            self._log(image, CONTRADICT, state)
 
     def note(self, image: ImageFile | Course, **changes: Any) -> ImageFile:
         """Change columns without a transition (a decision that waits, the next try)."""

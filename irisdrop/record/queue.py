@@ -14,6 +14,7 @@ from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
 
+CONTRADICT: Final = "contradict"  # in history: what the platform says against a state, and moves nothing
 # A person may have given an image to a completed order on purpose.
 _UNSURE: Final = (
     "FROM images i LEFT JOIN entries e ON e.id = i.entry WHERE (e.id IS NULL OR e.change IS NOT i.entry_change "
@@ -162,11 +163,13 @@ class Queue:
     def mismatched(self, number: int) -> bool:
         """Whether the platform confirmed an image for somebody else and never rightly since, whatever its reason is now."""
         last = (
-            "SELECT coalesce(max(id), 0) AS n FROM history WHERE image = :image AND event = :refuse AND why LIKE :why "
-            "AND id > (SELECT coalesce(max(id), 0) FROM history WHERE image = :image AND after = :delivered)"
+            "SELECT coalesce(max(id), 0) AS n FROM history WHERE image = :image AND event IN (:refuse, :contradict) "
+            "AND why LIKE :why "
+            "AND id > (SELECT coalesce(max(id), 0) FROM history WHERE image = :image AND event = :confirm)"
         )
         why = f"{Code.RECEIPT_MISMATCH}: %"
-        facts = {"image": number, "refuse": Event.REFUSE, "why": why, "delivered": State.DELIVERED}
+        events = {"refuse": Event.REFUSE, "contradict": CONTRADICT, "confirm": Event.CONFIRM}
+        facts = {"image": number, "why": why, **events}
         row = self._db.row(last, facts)
         return row is not None and row["n"] > 0
 

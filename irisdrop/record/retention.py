@@ -20,7 +20,7 @@ STEP: Final = 500  # images and orders a turn, so that nobody waits for the jour
 PAGES: Final = 256  # of free space that are given back to the disk a turn
 
 # The steps that prove what became of an image, and everything that a person did.
-PROOF: Final = ("confirm", "recognise", "assign", "discard", "undo", "recall", "release", "relook")
+PROOF: Final = ("confirm", "contradict", "recognise", "assign", "discard", "undo", "recall", "release", "relook")
 
 
 class Retention:

@@ -166,6 +166,76 @@ def test_the_same_message_again_changes_nothing(
     assert events.count("confirm") == 1
 
 
+@pytest.mark.parametrize(
+    ("more", "condition", "words"),
+    [
+        ({"patient": "000816"}, "RECEIPT_ALARM", "RECEIPT_MISMATCH: a later receipt names another PatientID"),
+        ({"order": "A-2"}, "RECEIPT_ALARM", "RECEIPT_MISMATCH: a later receipt names another AccessionNumber"),
+        (
+            {"succeeded": False},
+            "RECEIPT_FAILED",
+            "REJECTED_BY_PLATFORM: after its receipt the platform said that it could not file it",
+        ),
+    ],
+)
+@pytest.mark.parametrize("together", [True, False])
+def test_a_later_word_against_what_was_delivered_is_told_and_moves_nothing(
+    delivery: Any,
+    uploaded: ImageFile,
+    confirmer: Confirmer,
+    queue: Queue,
+    more: dict[str, Any],
+    condition: str,
+    words: str,
+    together: bool,
+) -> None:
+    queue.messages = [said()]
+    if not together:
+        confirmer.turn(0.0)
+        before = delivery.records.journal.get(uploaded.id)
+    queue.messages.append(said(id="T2", **more))
+    for _ in range(2):
+        confirmer.turn(0.0)
+    image = delivery.records.journal.get(uploaded.id)
+    assert image.state is State.DELIVERED
+    assert together or image == before
+    assert delivery.records.attempts.receipt(uploaded.id).id == "77"
+    assert codes(delivery) == {condition}
+    steps = delivery.records.journal.history(uploaded.id)
+    assert [(step.event, step.why) for step in steps[-2:]] == [("confirm", "receipt 77"), ("contradict", words)]
+    assert delivery.records.journal.mismatched(uploaded.id) is (condition == "RECEIPT_ALARM")
+
+
+@pytest.mark.parametrize("more", [{}, {"patient": None, "order": None}, {"patient": "000816"}])
+def test_a_later_word_by_either_number_of_a_merged_patient_is_no_alarm(
+    delivery: Any, uploaded: ImageFile, confirmer: Confirmer, queue: Queue, more: dict[str, Any]
+) -> None:
+    """The platform confirmed it under the first number, and the order has another one since."""
+    queue.messages = [said()]
+    confirmer.turn(0.0)
+    delivery.order("E1", AccessionNumber="A-1", PatientID="000816")
+    queue.messages = [said(id="T2", **more)]
+    confirmer.turn(0.0)
+    assert (delivery.state(uploaded), codes(delivery)) == ("DELIVERED", set())
+    assert delivery.records.attempts.said_of(State.DELIVERED) == []
+
+
+def test_a_later_word_about_an_image_that_was_called_back_meanwhile_moves_nothing(
+    delivery: Any, uploaded: ImageFile, confirmer: Confirmer, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.messages = [said()]
+    confirmer.turn(0.0)
+    journal, attempts = delivery.records.journal, delivery.records.attempts
+    attempts.keep_said(said(id="T2", patient="000816"))
+    (seen,) = attempts.said_of(State.DELIVERED)
+    journal.move(seen[0], Event.RECALL, "somebody", "for the test", reason=Code.ASSIGNED_ELSEWHERE)
+    monkeypatch.setattr(confirmer._attempts, "said_of", lambda state: [seen] if state is State.DELIVERED else [])
+    confirmer.turn(0.0)
+    monkeypatch.undo()
+    assert [step.event for step in journal.history(uploaded.id)][-2:] == ["confirm", "recall"]
+    assert codes(delivery) == set()
+
+
 def test_a_receipt_that_never_comes_is_a_condition_until_it_comes(
     delivery: Any, uploaded: ImageFile, confirmer: Confirmer, queue: Queue, clock: Any
 ) -> None:

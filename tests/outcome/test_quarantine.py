@@ -214,6 +214,17 @@ def test_a_right_receipt_ends_what_a_wrong_one_began(desk: Desk, clock: Any) -> 
     assert desk.quarantine.release(image.id, by=BY).state is State.SETTLED
 
 
+def test_what_a_later_receipt_contradicted_is_called_back_and_not_released(desk: Desk) -> None:
+    """Released, it would go to the same order again."""
+    image = desk.records.matched(desk.records.entry())
+    desk.delivery.turn()
+    desk.records.journal.contradict(desk.now(image), Code.RECEIPT_MISMATCH, "for the test")
+    desk.quarantine.recall(image.id, by=BY, why="for the test")
+    with pytest.raises(Foreseen) as refused:
+        desk.quarantine.release(image.id, by=BY)
+    assert refused.value.code == "NOT_RELEASABLE"
+
+
 def test_a_discarded_image_keeps_its_bytes_and_can_be_taken_back(desk: Desk) -> None:
     image = desk.refused(Code.NO_KEYS)
     assert desk.quarantine.discard(image.id, by=BY, why="a test picture").state is State.DISCARDED
