@@ -52,8 +52,10 @@ def objections(
     """Everything that the image says against an order; `passed_over` are keys whose value points to nobody.
 
     Identity always agrees: each of PatientID (with issuer), AccessionNumber, StudyInstanceUID and PatientBirthDate
-    that both sides have must be equal, whichever key decided. `shown` is the eye that a person says it shows.
+    that both sides have must be equal, whichever key decided. `shown` is the eye that a person says it shows. An order
+    for one eye says so always; the ImageLaterality that it carries counts where it is to agree.
     """
+    agree = frozenset(agree)
     found = [
         Objection(Code.PATIENT_MISMATCH, f"{reading.key} of {reading.source} is not the order's")
         for reading in readings
@@ -61,7 +63,8 @@ def objections(
         and _differs(reading, entry)
     ]
     shown = shown or eye(readings)
-    if entry.single_eye is not None and shown not in (entry.single_eye, "U"):
+    carried = entry.keys.get("ImageLaterality") if "ImageLaterality" in agree else None
+    if any(one in ("R", "L") and shown not in (one, "U") for one in (entry.single_eye, carried)):
         found.append(Objection(Code.NO_WORKLIST_ENTRY, "the order is for the other eye only"))
     taken_as = next((r.value for r in readings if r.key == "Modality"), modality)
     wanted = entry.keys.get("Modality")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from typing import Final
 
-from irisdrop.vocabulary.keys import DATE_KEYS, KEYS, canonical
+from irisdrop.vocabulary.keys import DATE_KEYS, KEYS, canonical, laterality
 from irisdrop.vocabulary.orders import Standing, WorklistEntry
 
 START: Final = "ScheduledProcedureStepStartDateTime"
@@ -95,6 +95,8 @@ def _keys(wire: Mapping[str, object]) -> dict[str, str]:
         sex = SEXES.get(keys.pop("PatientSex").upper())
         if sex is not None:
             keys["PatientSex"] = sex
+    if "ImageLaterality" in keys:
+        keys["ImageLaterality"] = laterality(keys["ImageLaterality"])
     return keys
 
 

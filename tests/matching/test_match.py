@@ -330,6 +330,18 @@ def test_an_order_for_one_eye_gets_no_picture_of_the_other(decide: Any) -> None:
     assert reason(decide(order(single_eye="L"), ImageLaterality="B")) is Code.NO_WORKLIST_ENTRY
 
 
+def test_an_order_that_names_an_eye_gets_no_picture_of_the_other_where_the_eye_is_to_agree(decide: Any) -> None:
+    agree = ("ImageLaterality",)
+    assert isinstance(decide(order(ImageLaterality="R"), agree=agree), Matched)
+    assert isinstance(decide(order(ImageLaterality="B"), agree=agree), Matched)
+    assert isinstance(decide(order(ImageLaterality="L")), Matched)
+    assert reason(decide(order(ImageLaterality="L"), agree=agree)) is Code.NO_WORKLIST_ENTRY
+    assert reason(decide(order(ImageLaterality="R"), ImageLaterality="B", agree=agree)) is Code.NO_WORKLIST_ENTRY
+    both = decide(order("E1", ImageLaterality="L"), order("E2", ImageLaterality="R"), agree=agree)
+    assert isinstance(both, Matched)
+    assert both.entry.id == "E2"
+
+
 # ---------------------------------------------------------------------- time
 
 

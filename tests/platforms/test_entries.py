@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,3 +51,8 @@ def test_no_object_at_all_breaks_it_or_is_told_with_its_values(wire: dict[str, o
     else:
         assert entry.id
         assert all(isinstance(value, str) and value for value in entry.keys.values())
+
+
+@pytest.mark.parametrize(("told", "eye"), [("OD", "R"), ("left", "L"), ("OU", "B"), ("second", "U")])
+def test_the_eye_of_an_order_is_read_at_the_border_like_any_other(told: str, eye: str) -> None:
+    assert parse_entry({"id": "E1", "ImageLaterality": told}, UTC).keys["ImageLaterality"] == eye
