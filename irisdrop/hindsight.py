@@ -15,7 +15,6 @@ from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import Journal
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
-from irisdrop.record.text import moment
 from irisdrop.replay import Change, Replay, Replayed
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import place
@@ -65,10 +64,7 @@ class Hindsight:
         """Replay what was edited, and forget what was told long enough."""
         for camera, profile in list(self._edited.items()):
             self._look_back(camera, profile, stop)
-        now = self._clock.now()
-        for condition in self._conditions.active():
-            if condition.code in TOLD and now - moment(condition.since) > TOLD[condition.code]:
-                self._conditions.clear(condition.code, condition.subject)
+        self._conditions.forget(TOLD)
 
     def _look_back(self, camera: str, profile: DeviceProfile, stop: threading.Event) -> None:
         try:

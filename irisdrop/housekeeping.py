@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -28,6 +28,7 @@ from irisdrop.vocabulary.states import ENDED, State
 
 NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
 NEWEST: Final = 1000  # images of a camera, for what is seen within minutes: how late they come, a number that flickers
+LONGEST_LOOK: Final = timedelta(hours=1)  # between looks through a spool of which nothing may go yet
 EYES: Final = {"R": "the right eye", "L": "the left eye"}
 
 
@@ -53,6 +54,7 @@ class Housekeeping:
         self._clearance = Clearance(journal, clock, profiles)
         self._conditions = conditions
         self._clock = clock
+        self._looked = self._nothing_before = datetime.min.replace(tzinfo=UTC)
         self.woken = threading.Event()  # set where an image waits because the spool has no room
         spool.budget.on_short = self.woken.set
 
@@ -153,14 +155,22 @@ class Housekeeping:
             self._conditions.clear("SPOOL_FULL", "spool")
 
     def _clear_ended(self) -> None:
-        before = self._clock.now() - timedelta(seconds=self._config.spool.keep)
+        now = self._clock.now()
+        if self._looked <= now <= self._nothing_before:
+            return  # a spool of a busy week is thousands of files: not each minute for nothing
+        soonest = now + min(LONGEST_LOOK, self._keep, self._keep_uploaded or self._keep)  # what ends from now on
         for digest in list(self._spool.digests()):
-            if not self._may_go(digest, before):
+            goes = self._goes(digest)
+            if goes is None:
+                continue
+            if goes >= now:
+                soonest = min(soonest, goes)
                 continue
             with self._journal.transaction():
                 # Once more where nobody can settle the same bytes, or take an image back, before they are gone.
-                if self._may_go(digest, before):
+                if (goes := self._goes(digest)) is not None and goes < now:
                     self._spool.drop(digest)
+        self._looked, self._nothing_before = now, soonest
 
     def _make_room(self) -> None:
         """Where the spool's budget is used up, confirmed copies go, the oldest first."""
@@ -176,18 +186,25 @@ class Housekeeping:
         found = [(at, digest) for digest in self._spool.digests() if (at := self._copies.confirmed_at(digest))]
         return [digest for _, digest in sorted(found)]
 
-    def _may_go(self, digest: str, before: datetime) -> bool:
-        images = self._journal.with_digest(digest)
-        return bool(images) and all(self._over(image, before) for image in images)
+    def _goes(self, digest: str) -> datetime | None:
+        """After when bytes may go, as all is now; None: never."""
+        times = [self._over(image) for image in self._journal.with_digest(digest)]
+        known = [time for time in times if time is not None]
+        return max(known) if known and len(known) == len(times) else None
 
-    def _over(self, image: ImageFile, before: datetime) -> bool:
-        if image.state is State.UPLOADED:
-            # By the site's own choice alone: nobody ever says that such an image is on its order.
-            keep = self._config.spool.uploaded if silent(self._config) else None
-            if keep is None:
-                return False
-            return self._journal.since(image.id) < self._clock.now() - timedelta(seconds=keep)
-        return image.state in ENDED and self._journal.since(image.id) < before
+    def _over(self, image: ImageFile) -> datetime | None:
+        keep = self._keep_uploaded if image.state is State.UPLOADED else self._keep if image.state in ENDED else None
+        return None if keep is None else self._journal.since(image.id) + keep
+
+    @property
+    def _keep(self) -> timedelta:
+        return timedelta(seconds=self._config.spool.keep)
+
+    @property
+    def _keep_uploaded(self) -> timedelta | None:
+        """By the site's own choice alone: nobody ever says that such an image is on its order."""
+        keep = self._config.spool.uploaded if silent(self._config) else None
+        return None if keep is None else timedelta(seconds=keep)
 
 
 def _missing(found: list[TooFew]) -> dict[str, str]:

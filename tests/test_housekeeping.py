@@ -229,17 +229,40 @@ def test_bytes_that_are_settled_while_the_old_ones_go_stay(
     image = delivered(records, "a/000815_R.jpg")
     records.clock.advance(8 * DAY)
     house = keeper(records, tmp_path)
-    real = house._may_go
+    real = house._goes
 
-    def settles(digest: str, before: Any) -> bool:
-        may = real(digest, before)
-        monkeypatch.setattr(house, "_may_go", real)
+    def settles(digest: str) -> Any:
+        goes = real(digest)
+        monkeypatch.setattr(house, "_goes", real)
         records.settled("b/000815_R.jpg")
-        return may
+        return goes
 
-    monkeypatch.setattr(house, "_may_go", settles)
+    monkeypatch.setattr(house, "_goes", settles)
     house.turn()
     assert records.spool.holds(image.digest)
+
+
+def test_a_spool_of_which_nothing_may_go_yet_is_looked_through_once_an_hour(
+    records: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A week of a busy clinic is thousands of files; what goes meanwhile, goes to the second."""
+    image = delivered(records)
+    records.clock.advance(7 * DAY - 1800)
+    looks: list[int] = []
+    real = records.spool.digests
+    monkeypatch.setattr(records.spool, "digests", lambda: [looks.append(1), *real()][1:])
+    house = keeper(records, tmp_path)
+    for _ in range(30):
+        house.turn()
+        records.clock.advance(60)
+    assert looks == [1]
+    assert records.spool.holds(image.digest)
+    records.clock.advance(1)
+    house.turn()
+    assert not records.spool.holds(image.digest)
+    records.clock.advance(3601)
+    house.turn()
+    assert len(looks) == 3
 
 
 def test_bytes_that_no_image_of_the_journal_owns_are_kept_for_recovery(records: Any, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -20,18 +21,22 @@ log = logging.getLogger(__name__)
 
 JOURNAL: Final = "journal"  # subject of what the journal's disk says
 LEAST_ROOM: Final = 1 << 20  # bytes: below it the journal's next pages may not fit
-TRY_AGAIN: Final = 120.0  # seconds that a page which could be written does for
-QUIET: Final = 1.0  # seconds; only another process, or a commit that was rolled back, can have raised it meanwhile
+TRY_AGAIN: Final = 120.0  # seconds that a page which could be written does for, where a commit was refused since
+UNTRIED: Final = 3600.0  # and where none was: an idle night writes nothing
+QUIET: Final = 30.0  # seconds that what was found well does for; only another process can have raised it meanwhile
+UNSURE: Final = 1.0  # and what was found so inside a commit, which may be rolled back
 
 
 class Conditions:
-    """Raised and cleared by whoever notices; shown by `active`."""
+    """Raised and cleared by whoever notices; shown by `active`. `refused` tells whether the disk refused the last commit
+    of another connection of this process."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, refused: Callable[[], bool] = lambda: False) -> None:
         self._db = database
         self._clock = clock
         self._quiet: dict[tuple[str, str], float] = {}
-        self._writable_until = 0.0  # monotonic
+        self._refused = refused
+        self._written: float | None = None  # when the disk last took a page, monotonic
 
     def raise_(self, code: str, subject: str, detail: str = "") -> None:
         """Note that something is not well; `since` stays at its first time. `detail` without PHI."""
@@ -50,7 +55,8 @@ class Conditions:
                 # Without `detail`, which is for the person who looks: it may quote a line of a profile.
                 fields = {"condition": code, "subject": subject}
                 self._db.afterwards(lambda: log.warning("condition raised", extra={"fields": fields}))
-        self._quiet.pop((code, subject), None)  # once more: another thread may have found it well in between
+            # Once more: another thread may have found it well as long as it was not committed.
+            self._db.afterwards(lambda: self._quiet.pop((code, subject), None))
 
     def note_failure(self, subject: str, error: Exception) -> None:
         """STAGE_FAILED, or DISK_FULL where that is all that failed, as far as the journal can be written now: on a full
@@ -64,22 +70,31 @@ class Conditions:
             log.error("the condition could not be noted: %s", place(second))
 
     def clear(self, code: str, subject: str) -> None:
-        """Note that it is well again; said for every image, so what was found well a moment ago is not asked again."""
+        """Note that it is well again; said at every turn, so what was found well a while ago is not asked again."""
         now = self._clock.monotonic()
         if now < self._quiet.get((code, subject), 0.0):
             return
-        self._quiet[(code, subject)] = now + QUIET
+        self._quiet[(code, subject)] = now + (UNSURE if self._db.within() else QUIET)
         if self._detail(code, subject) is None:
             return
         with self._db.transaction():
             self._db.execute("DELETE FROM conditions WHERE code = ? AND subject = ?", (code, subject))
             fields = {"condition": code, "subject": subject}
             self._db.afterwards(lambda: log.info("condition cleared", extra={"fields": fields}))
+            self._quiet.pop((code, subject), None)  # whether this is committed, the next one asks
 
     def subjects(self, code: str) -> list[str]:
         """What a condition is raised for now, shown or not yet."""
         rows = self._db.rows("SELECT subject FROM conditions WHERE code = ? ORDER BY subject", (code,))
         return [row["subject"] for row in rows]
+
+    def forget(self, kept: Mapping[str, timedelta]) -> None:
+        """Clear what was raised longer ago than its code is kept."""
+        marks = ",".join("?" * len(kept))
+        rows = self._db.rows(f"SELECT code, subject, since FROM conditions WHERE code IN ({marks})", tuple(kept))
+        for row in rows:
+            if self._clock.now() - moment(row["since"]) > kept[row["code"]]:
+                self.clear(row["code"], row["subject"])
 
     def active(self) -> list[Condition]:
         """What is not well now and has lasted long enough to be shown, causes without their symptoms, worst first."""
@@ -113,14 +128,17 @@ class Conditions:
                 return "DISK_FULL", ""
         except OSError:
             return None  # a folder that is gone is told by whoever needs it
-        # A quota, or a disk that became read-only, is seen by nobody but who writes; where it was well a moment ago it is
-        # not tried again: the tray looks every two seconds, and an idle night writes nothing.
-        if self._clock.monotonic() < self._writable_until:
+        # A quota, or a disk that became read-only, is seen by nobody but who writes. The tray looks every two seconds, so
+        # it is not tried again where a page was taken, unless a commit was refused since.
+        now = self._clock.monotonic()
+        enough = TRY_AGAIN if self._db.refused or self._refused() else UNTRIED
+        if self._written is not None and now - self._written < enough:
             return None
         refused = page_refused(folder)
         if refused is None:
-            self._writable_until = self._clock.monotonic() + TRY_AGAIN
+            self._written = now
             return None
+        self._written = None
         return ("DISK_FULL", "") if is_full(refused) else ("STATE_UNWRITABLE", os.strerror(refused.errno or 0))
 
     def _detail(self, code: str, subject: str) -> str | None:

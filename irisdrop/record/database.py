@@ -30,6 +30,7 @@ BACKUPS: Final = 2  # of the journal before a migration
 # Pages of the WAL before it is folded into the file: each fold flushes twice and writes again what changed meanwhile.
 FOLD_AFTER: Final = 4000
 _SQLITE: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+_REFUSED: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 class Damaged(Exception):
@@ -100,7 +101,9 @@ class Database:
         self._asking = threading.Lock()
         self._depth = 0
         self._holder = 0  # the thread whose transaction is open
-        self._after: list[Callable[[], None]] = []
+        self._changes = 0  # rows that were written before it began
+        self.refused = False  # whether the disk refused the last commit that had something to write
+        self._after: list[Callable[[], object]] = []
         self._gathered: dict[Callable[[list[Any]], None], list[Any]] = {}
         self._transaction = _Transaction(self._begin, self._end)
         self._commits = Commits(self.transaction)
@@ -128,17 +131,21 @@ class Database:
         """All writes inside are one commit; a transaction inside another joins it."""
         return self._transaction
 
+    def within(self) -> bool:
+        """Whether this thread has a transaction open."""
+        return self._holder == threading.get_ident()
+
     def share(self, write: Callable[[], T]) -> T:
         """What `write` returns, once it is on the disk, in a commit that it may share with what other threads write now.
 
         `write` is called again where the shared commit fails, so it does nothing but ask and write here; raises what it
         raises. Inside a transaction it joins that one.
         """
-        return write() if self._holder == threading.get_ident() else self._commits.share(write)
+        return write() if self.within() else self._commits.share(write)
 
     def hand_over(self, write: Callable[[], object], told: Callable[[BaseException | None], None]) -> None:
         """As `share`, but without waiting: `told` is called with what went wrong, or None, once it is on the disk."""
-        assert self._holder != threading.get_ident(), "a commit that is still open would be told as done"
+        assert not self.within(), "a commit that is still open would be told as done"
         self._commits.hand_over(write, told)
 
     def answer(self) -> None:
@@ -155,6 +162,7 @@ class Database:
             if self._depth == 0:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._holder = threading.get_ident()
+                self._changes = self._connection.total_changes
             self._depth += 1
         except BaseException as error:
             self._lock.release()
@@ -162,7 +170,7 @@ class Database:
             raise
 
     def _end(self, error: BaseException | None) -> None:
-        done: list[Callable[[], None]] = []
+        done: list[Callable[[], object]] = []
         try:
             if self._depth == 1:
                 done = self._commit() if error is None else self._roll_back()
@@ -179,7 +187,7 @@ class Database:
             except Exception as failure:  # noqa: BLE001 - the commit is on the disk: nobody may take it for failed
                 log.error("telling of a commit failed: %s", place(failure))
 
-    def _commit(self) -> list[Callable[[], None]]:
+    def _commit(self) -> list[Callable[[], object]]:
         try:
             for write, rows in self._gathered.items():
                 write(rows)
@@ -187,6 +195,7 @@ class Database:
             mark("commit.before")
             self._connection.execute("COMMIT")
             mark("commit.after")
+            self.refused &= self._connection.total_changes == self._changes
         except BaseException as error:
             self._roll_back()
             self._tell(error)
@@ -194,7 +203,7 @@ class Database:
         done, self._after = self._after, []
         return done
 
-    def _roll_back(self) -> list[Callable[[], None]]:
+    def _roll_back(self) -> list[Callable[[], object]]:
         self._after = []
         self._gathered.clear()
         # On a full disk SQLite may have rolled back by itself already.
@@ -207,10 +216,12 @@ class Database:
         if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
             self.on_damage()
             raise Damaged(str(error)) from error
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _REFUSED:
+            self.refused = True
         if (refused := refusals.full(error, self.path.parent)) is not None:
             raise refused from error
 
-    def afterwards(self, tell: Callable[[], None]) -> None:
+    def afterwards(self, tell: Callable[[], object]) -> None:
         """Call `tell` once the transaction around is committed; never where it is rolled back."""
         with self._lock:
             self._after.append(tell)
@@ -261,7 +272,7 @@ class Database:
 
     def _to_ask(self) -> tuple[AbstractContextManager[Any], sqlite3.Connection]:
         """Who writes asks where he writes; all others have a connection that never waits for a commit."""
-        if self._holder == threading.get_ident():
+        if self.within():
             return self._lock, self._connection
         return self._asking, self._asked
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,67 @@ def test_a_full_disk_is_told_once_and_as_what_it_is(records: Any, number: int) -
 def test_a_quota_that_lets_nothing_be_noted_is_seen_by_who_looks(records: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "page_refused", lambda _: OSError(errno.EDQUOT, "quota"))
     assert told(records) == [("DISK_FULL", "journal", "")]
+
+
+@pytest.mark.parametrize(("refused", "again"), [(False, 3600), (True, 120)])
+def test_a_page_is_written_to_try_the_disk_once_an_hour_or_soon_where_a_commit_was_refused(
+    records: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, refused: bool, again: int
+) -> None:
+    """The tray looks every two seconds, and an idle night writes nothing."""
+    tried: list[Any] = []
+    monkeypatch.setattr(module, "page_refused", tried.append)
+    assert told(records) == []
+    records.journal.database.refused = refused
+    clock.advance(again - 1)
+    assert told(records) == []
+    assert len(tried) == 1
+    clock.advance(1)
+    assert told(records) == []
+    assert len(tried) == 2
+
+
+def test_the_page_tries_the_disk_soon_where_the_agents_commit_was_refused(
+    records: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+    monkeypatch.setattr(module, "page_refused", tried.append)
+    of_the_page = Conditions(records.journal.database, clock, lambda: True)
+    for _ in range(2):
+        of_the_page.active()
+        clock.advance(120)
+    assert len(tried) == 2
+
+
+def test_what_was_found_well_is_not_asked_for_half_a_minute(records: Any, clock: Any) -> None:
+    records.conditions.clear("DISK_FULL", "spool")
+    Conditions(records.journal.database, clock).raise_("DISK_FULL", "spool")  # as another process does
+    clock.advance(29)
+    records.conditions.clear("DISK_FULL", "spool")
+    assert told(records) == [("DISK_FULL", "spool", "")]
+    clock.advance(1)
+    records.conditions.clear("DISK_FULL", "spool")
+    assert told(records) == []
+
+
+def test_what_was_cleared_in_a_commit_that_failed_is_cleared_by_the_next_one(records: Any) -> None:
+    records.conditions.raise_("DISK_FULL", "spool")
+    with pytest.raises(RuntimeError), records.journal.transaction():
+        records.conditions.clear("DISK_FULL", "spool")
+        raise RuntimeError
+    assert told(records) == [("DISK_FULL", "spool", "")]
+    records.conditions.clear("DISK_FULL", "spool")
+    assert told(records) == []
+
+
+def test_what_was_told_long_enough_is_forgotten_and_nothing_else(records: Any, clock: Any) -> None:
+    records.conditions.raise_("PROFILE_CHANGES", "room-2")
+    records.conditions.raise_("TWIN_CONFLICT", "image 1")
+    clock.advance(60)
+    records.conditions.forget({"PROFILE_CHANGES": timedelta(seconds=60)})
+    assert len(told(records)) == 2
+    clock.advance(1)
+    records.conditions.forget({"PROFILE_CHANGES": timedelta(seconds=60)})
+    assert [code for code, _, _ in told(records)] == ["TWIN_CONFLICT"]
 
 
 def test_a_failure_on_a_damaged_journal_is_not_answered_by_another(

@@ -160,9 +160,12 @@ def test_after_a_commit_that_found_the_disk_full_the_next_one_succeeds(opened: D
             opened.execute("INSERT INTO meta VALUES (?, ?)", (str(number), "x" * 1000))
     assert full.value.errno == errno.ENOSPC
     opened.execute("PRAGMA max_page_count = 1000000").fetchall()
+    opened.answer()
+    assert opened.refused  # a commit without a write says nothing of the disk
     with opened.transaction():
         opened.execute("INSERT INTO meta VALUES ('after', 'it')")
     assert [row["key"] for row in opened.rows("SELECT key FROM meta")] == ["after"]
+    assert not opened.refused
 
 
 def test_a_file_that_is_no_database_is_damaged(path: Path, clock: Any) -> None:

@@ -71,7 +71,9 @@ class Office:
         profiles: Callable[[], Mapping[str, DeviceProfile]],
         wake: Callable[[], None] = lambda: None,
         sync: Callable[[], None] | None = None,
+        refused: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`refused`: whether the disk refused the agent's last commit."""
         self._configured = configured
         config = configured()
         self.clock = clock
@@ -83,7 +85,7 @@ class Office:
         database = self.journal.database
         self.overview = Overview(database)
         self.orders = Orders(database, clock, config.worklist.stale)
-        self.conditions = Conditions(database, clock)
+        self.conditions = Conditions(database, clock, refused)
         self.attempts = Attempts(self.journal, clock)
         self._changes = Changes(config.state / JOURNAL, clock)
         self._lock = threading.Lock()

@@ -174,4 +174,12 @@ def office_of(agent: Agent) -> Office:
             lookout.wake()
 
     spool: Spool = agent.spool
-    return Office(lambda: agent.config, agent.clock, spool, lambda: agent.profiles, wake, agent.sync_asked.set)
+    return Office(
+        lambda: agent.config,
+        agent.clock,
+        spool,
+        lambda: agent.profiles,
+        wake,
+        agent.sync_asked.set,
+        lambda: agent.journal.database.refused,
+    )
