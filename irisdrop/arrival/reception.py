@@ -117,10 +117,20 @@ class Reception:
                 pending = self.settling.get(folder, base)
                 if pending is None:
                     forgotten.append(base)
-                elif not pending.taking:  # what is being read tells it itself
+                elif not pending.taking and not self._there(folder, base):  # what is being read tells it itself
                     self._let_go(pending)
                     self._journal.vanish(self.camera, folder, base, below(self._root, folder, base))
             self._journal.known.forget(self.camera, folder, forgotten)
+
+    def _there(self, folder: str, base: str) -> bool:
+        """Whether it is back: a scan tells at its end what was gone in its midst."""
+        try:
+            os.lstat(reachable(below(self._root, folder, base)))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # the next look tells what is wrong
+        return True
 
     def look_at_due(self, profile: DeviceProfile) -> None:
         """Look at what is due, as far as one turn goes."""

@@ -75,7 +75,8 @@ class Scan:
     def lost_folders(self) -> Iterator[Batch]:
         """After a whole walk: folders in which something is known and which are no longer there."""
         for folder in self.memory.folders(self.camera):
-            if folder not in self.visited and not self._below_unreadable(folder):
+            # One that appeared behind the walk's back was taken up by its event, and is no less there.
+            if folder not in self.visited and not self._below_unreadable(folder) and not self._there(folder):
                 yield Batch(
                     folder, gone=[name for name, standing in self._of(folder).names() if _forgettable(standing)]
                 )
@@ -117,6 +118,14 @@ class Scan:
         with os.scandir(reachable(below(self.root, folder))) as listing:
             there = {entry.name for entry in listing}
         return [name for name, standing in memory.names() if name not in there and _forgettable(standing)]
+
+    def _there(self, folder: str) -> bool:
+        try:
+            return shape(os.lstat(reachable(below(self.root, folder)))) is Shape.FOLDER
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True  # who can't be asked is not gone
 
     def _of(self, folder: str) -> KnownFolder:
         return self.memory.of(self.camera, folder)

@@ -451,6 +451,29 @@ def test_a_folder_that_appears_later_is_watched_too(site, picture) -> None:
     site.wait_settled(2)
 
 
+def test_a_folder_that_appears_behind_a_scans_back_is_not_taken_for_gone(site, picture, monkeypatch) -> None:
+    lookout = watched(site)
+    site.drop("old.jpg", picture(b"o"))
+    site.wait_settled(1)
+    walk = module.Scan.walk
+
+    def slowly(scan, *below):
+        yield from walk(scan, *below)
+        if not below and not (site.exports / "late").exists():
+            (site.exports / "late").mkdir()
+            site.drop("late/new.jpg", picture(b"n"))
+            until = time.monotonic() + 30
+            while not site.journal.at_path(str(site.exports / "late" / "new.jpg")) and time.monotonic() < until:
+                yield module.Batch("")  # events are attended to between two pieces
+
+    monkeypatch.setattr(module.Scan, "walk", slowly)
+    scans = lookout.scans
+    lookout.rescan()
+    site.wait(lambda: lookout.scans > scans)
+    assert {one.name for one in site.wait_settled(2)} == {"old.jpg", "late/new.jpg"}
+    assert [one.state for one in site.images()] == [State.SETTLED, State.SETTLED]
+
+
 def test_a_folder_that_is_moved_in_is_taken_whole(site, picture, tmp_path) -> None:
     site.camera = replace(site.camera, rescan=60.0)
     watched(site)
