@@ -11,7 +11,7 @@ from irisdrop.platforms import WorklistUnavailable
 from irisdrop.platforms.entries import SEXES, START, EntryFault, entry_id, parse_entry
 from irisdrop.platforms.http import token_of
 from irisdrop.platforms.wire import NoToken, Token, Unreachable, Wire
-from irisdrop.vocabulary.orders import WorklistChanges, WorklistEntry
+from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges, WorklistEntry
 
 if TYPE_CHECKING:
     from irisdrop.profiles.config import Config
@@ -62,8 +62,11 @@ class FhirWorklist:
             except EntryFault as fault:
                 faults.append(f"order {number}: {fault}")
                 continue
-            entries[entry.id] = entry
-        return WorklistChanges(tuple(entries.values()), (), None, full=True, faults=tuple(faults))
+            if entries.setdefault(entry.id, entry) != entry:
+                raise WorklistUnavailable("an order changed while the list was read")
+        gone = {self._id(one) for order in orders for one in _replaced(order)} - entries.keys()
+        withdrawn = tuple(Withdrawal(one, Standing.REPLACED) for one in sorted(gone))
+        return WorklistChanges(tuple(entries.values()), withdrawn, None, full=True, faults=tuple(faults))
 
     def close(self) -> None:
         """Close the connection."""
@@ -124,8 +127,9 @@ class FhirWorklist:
         accession = identifier(order, self._systems[1])
         if number is None or accession is None:
             raise EntryFault("it has not exactly one identifier of its patient, or of itself: name their systems")
+        server = str(order.get("id") or "")
         wire = {
-            "id": entry_id(self._site, accession, number, str(order.get("id", ""))),
+            "id": self._id(server) if server else entry_id(self._site, accession, number),
             "site": self._site,
             "PatientID": number,
             "AccessionNumber": accession,
@@ -135,6 +139,10 @@ class FhirWorklist:
             START: _start(order),
         }
         return {key: value for key, value in wire.items() if value}
+
+    def _id(self, server: str) -> str:
+        """The entry of the server's own id of an order: the same whatever patient it is given to, as after a merge."""
+        return entry_id(self._site, "ServiceRequest", "", server)
 
 
 def open_worklist(config: Config) -> FhirWorklist:
@@ -163,6 +171,14 @@ def identifier(resource: Resource, system: str | None) -> str | None:
         and system in (None, one.get("system"))
     }
     return values.pop() if len(values) == 1 else None
+
+
+def _replaced(order: Resource) -> list[str]:
+    """The server's ids of the orders whose place an order takes."""
+    named = order.get("replaces")
+    found = [one.get("reference") for one in named if isinstance(one, dict)] if isinstance(named, list) else []
+    parts = [one.split("/") for one in found if isinstance(one, str)]
+    return [part[1] for part in parts if len(part) == 2 and part[0] == "ServiceRequest" and part[1]]
 
 
 def _name(patient: Resource) -> str:

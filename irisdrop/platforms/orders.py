@@ -1,4 +1,4 @@
-"""Orders as a folder of OrderRequest messages (JSON, version 2.3.1): NW and XO open an order, CA cancels it.
+"""Orders as a folder of OrderRequest messages (JSON, version 2.3.1): NW opens an order, XO changes or opens it, CA cancels it.
 
 A message that is gone withdraws nothing: who keeps the folder may clear away what is old. Messages of a queue are put
 into the folder first.
@@ -114,7 +114,10 @@ def apply(listing: Listing, orders: dict[str, set[tuple[str, str]]], message: Ma
         raise EntryFault("it has no Patient.LocalId")
     wire = _wire(key, message, site)
     parse_entry(wire, UTC)
-    listing.open(wire)
+    if code == "XO":
+        listing.change(wire, [entry for place, entry in orders.get(order, ()) if place == site])
+    else:
+        listing.open(wire)
     orders.setdefault(order, set()).add((site, key))
 
 

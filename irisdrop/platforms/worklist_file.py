@@ -10,7 +10,7 @@ import csv
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -63,6 +63,23 @@ class Listing:
         key = str(wire["id"])
         self.withdrawn.pop(key, None)
         self.entries[key] = wire
+
+    def change(self, wire: Wire, same: Iterable[str]) -> None:
+        """Take over an order that its source says is changed (XO); `same` are entries of its site and number.
+
+        A change may give the order to another patient: after two records of one person were merged, or because it was
+        the wrong one. Then the one open entry that has the number is what the order was before. Of a number that stands
+        under two patients already nobody knows which is meant, so both stay, and an image of it is AMBIGUOUS.
+        """
+        key = str(wire["id"])
+        step, study = (wire.get(name) for name in ("ScheduledProcedureStepID", "StudyInstanceUID"))
+        found = {one: self.entries[one] for one in same if one in self.entries}
+        before = [one for one, entry in found.items() if entry.get("ScheduledProcedureStepID") == step]
+        if key not in found and len(before) == 1:
+            theirs = found[before[0]].get("StudyInstanceUID")
+            if not (study and theirs) or study == theirs:
+                self.close(before[0], Standing.REPLACED)
+        self.open(wire)
 
     def close(self, key: str, why: Standing) -> None:
         """Withdraw an entry."""
@@ -209,7 +226,7 @@ def _plain(value: object) -> str:
 
 
 def parse_csv(raw: bytes, dialect: Dialect | None = None) -> Listing:
-    """IRIS's order fields; OrderControlCode NW and XO open an order, CA cancels it."""
+    """IRIS's order fields; OrderControlCode NW opens an order, XO changes it or opens it, CA cancels it."""
     dialect = dialect or Dialect()
     text = decode(raw, dialect.encoding)
     lines = text.splitlines(keepends=True)
@@ -293,7 +310,11 @@ def _apply(listing: Listing, orders: dict[tuple[str, str], set[str]], record: Ma
         for cancelled in {key, *orders.get(place, ())}:
             listing.close(cancelled, Standing.CANCELLED)
     elif code in ("NW", "XO"):
-        listing.open(_entry(key, record))
+        wire = _entry(key, record)
+        if code == "XO":
+            listing.change(wire, orders.get(place, ()))
+        else:
+            listing.open(wire)
         orders.setdefault(place, set()).add(key)
     else:
         raise EntryFault("its OrderControlCode is none of NW, XO, CA")

@@ -24,6 +24,7 @@ LOOKUP_KEYS = (
     "PatientBirthDate",
     "PatientName",
 )
+OF_AN_ORDER = ("AccessionNumber", "ScheduledProcedureStepID", "RequestedProcedureID")
 ANEW = "worklist.anew"  # meta key: another source stands here and has not answered yet
 FORMERLY = "formerly PatientID"  # in entry_keys: the number that an entry's patient had before a merge
 
@@ -43,7 +44,7 @@ class Orders:
         """Take over one answer of the source in one commit; returns the ids whose entry is new or differs.
 
         Absence from a full list means completed; so does absence from the first answer of another source, which has
-        all that it knows.
+        all that it knows. What is there anew under another patient was replaced, see `_given_on`.
         """
         full = changes.full or self._recall(ANEW) is not None
         if not changes.entries and not changes.withdrawn and not full and changes.cursor == self.cursor():
@@ -51,15 +52,17 @@ class Orders:
             return []
         changed: list[str] = []
         with self._db.transaction():
-            sync = self._next_sync()
+            sync, newest = self._next_sync(), self._newest()
             for entry in changes.entries:
                 if self._put(entry, sync):
                     changed.append(entry.id)
             for withdrawal in changes.withdrawn:
                 changed += self._withdraw([withdrawal.id], withdrawal.why, sync)
             if full:
-                gone = self._db.rows("SELECT id FROM entries WHERE standing = 'open' AND sync < ?", (sync,))
-                changed += self._withdraw([row["id"] for row in gone], Standing.COMPLETED, sync)
+                gone = self._db.rows("SELECT * FROM entries WHERE standing = 'open' AND sync < ?", (sync,))
+                for row in gone:
+                    why = Standing.REPLACED if self._given_on(row, newest) else Standing.COMPLETED
+                    changed += self._withdraw([row["id"]], why, sync)
             self._remember("worklist.cursor", changes.cursor or "")
             self._db.execute("DELETE FROM meta WHERE key = ?", (ANEW,))
             self._note_sync()
@@ -186,6 +189,30 @@ class Orders:
             [(key, _lookup(key, entry.keys[key]), number) for key in LOOKUP_KEYS if entry.keys.get(key)],
         )
         return True
+
+    def _newest(self) -> int:
+        row = self._db.row("SELECT coalesce(max(number), 0) AS n FROM entries")
+        assert row is not None
+        return int(row["n"])
+
+    def _given_on(self, gone: sqlite3.Row, newest: int) -> bool:
+        """Whether an entry that a full list lacks is told in the same answer for another patient, as after a merge.
+
+        The same study, by its UID, with the same numbers says so; an AccessionNumber alone may have been used again.
+        """
+        before = json.loads(gone["keys"])
+        rows = self._db.rows(
+            "SELECT e.number, e.keys, e.site FROM entry_keys k JOIN entries e ON e.number = k.number "
+            "WHERE k.key = 'StudyInstanceUID' AND k.value = ? AND e.number > ? AND e.standing = 'open'",
+            (_lookup("StudyInstanceUID", before.get("StudyInstanceUID", "")), newest),
+        )
+        for row in rows:
+            now = json.loads(row["keys"])
+            same = row["site"] == gone["site"] and all(now.get(key) == before.get(key) for key in OF_AN_ORDER)
+            if same and now.get("PatientID") != before.get("PatientID"):
+                self._remember_number(row["number"], before.get("PatientID"), now.get("PatientID"))
+                return True
+        return False
 
     def _remember_number(self, number: int, before: str | None, now: str | None) -> None:
         if before and before != now:

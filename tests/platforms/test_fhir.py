@@ -15,6 +15,7 @@ import pytest
 
 from irisdrop.platforms import WorklistUnavailable
 from irisdrop.platforms.fhir import FhirWorklist
+from irisdrop.vocabulary.orders import Standing
 
 PARIS = ZoneInfo("Europe/Paris")
 PATIENT = {
@@ -44,6 +45,7 @@ class Fhir:
 
     def __init__(self) -> None:
         self.orders: list[dict[str, Any]] = []
+        self.patients = [PATIENT]
         self.size, self.breaks, self.next_host = 2, -1, ""
         self.asked: list[dict[str, list[str]]] = []
         outer = self
@@ -66,7 +68,10 @@ class Fhir:
         self.asked.append(query)
         page = int(query.get("page", ["0"])[0])
         part = self.orders[page * self.size : (page + 1) * self.size]
-        bundle: dict[str, Any] = {"resourceType": "Bundle", "entry": [{"resource": one} for one in (*part, PATIENT)]}
+        bundle: dict[str, Any] = {
+            "resourceType": "Bundle",
+            "entry": [{"resource": one} for one in (*part, *self.patients)],
+        }
         if (page + 1) * self.size < len(self.orders):
             host = self.next_host or self.url
             bundle["link"] = [{"relation": "next", "url": f"{host}/ServiceRequest?page={page + 1}"}]
@@ -138,3 +143,46 @@ def test_an_order_whose_numbers_are_not_clear_is_a_fault_and_no_guess(fhir: Fhir
     assert [entry.keys["AccessionNumber"] for entry in changes.entries] == ["A-4"]
     assert len(changes.faults) == 2
     assert len(source(fhir, patient_system=None).changes(None).entries) == 0
+
+
+def other_patient(fhir: Fhir) -> None:
+    """Another patient comes with every page, as one that was merged into."""
+    fhir.patients = [PATIENT, PATIENT | {"id": "p2", "identifier": [{"system": "urn:mrn", "value": "000816"}]}]
+
+
+def test_an_order_that_is_given_to_another_patient_is_the_same_entry(fhir: Fhir, records: Any) -> None:
+    other_patient(fhir)
+    fhir.orders = [order(1), order(2)]
+    records.orders.apply(source(fhir).changes(None))
+    fhir.orders = [order(1, subject={"reference": "Patient/p2"}), order(2)]
+    changes = source(fhir).changes(None)
+    assert len(records.orders.apply(changes)) == 1
+    found = records.orders.find([("AccessionNumber", "A-1")])
+    assert [(entry.keys["PatientID"], entry.standing) for entry in found] == [("000816", Standing.OPEN)]
+
+
+def test_two_orders_of_one_number_stay_two(fhir: Fhir) -> None:
+    other_patient(fhir)
+    second = order(2, subject={"reference": "Patient/p2"}, identifier=[{"system": "urn:acc", "value": "A-1"}])
+    fhir.orders = [order(1), second]
+    assert len({entry.id for entry in source(fhir).changes(None).entries}) == 2
+
+
+def test_an_order_that_takes_anothers_place_says_so(fhir: Fhir, records: Any) -> None:
+    fhir.orders = [order(1), order(2)]
+    records.orders.apply(source(fhir).changes(None))
+    fhir.orders = [order(3, replaces=[{"reference": "ServiceRequest/s1"}, {"display": "an older one"}]), order(2)]
+    records.orders.apply(source(fhir).changes(None))
+    assert [entry.standing for entry in records.orders.find([("AccessionNumber", "A-1")])] == [Standing.REPLACED]
+    fhir.orders.append(order(1))  # it is active all the same: nobody knows
+    assert source(fhir).changes(None).withdrawn == ()
+
+
+def test_a_list_in_which_an_order_stands_twice_with_two_patients_is_none(fhir: Fhir) -> None:
+    """It was changed between two pages."""
+    other_patient(fhir)
+    fhir.orders = [order(1), order(2), order(1)]
+    assert len(source(fhir).changes(None).entries) == 2
+    fhir.orders[2] = order(1, subject={"reference": "Patient/p2"})
+    with pytest.raises(WorklistUnavailable):
+        source(fhir).changes(None)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from irisdrop.matching.capture import Situation
+from irisdrop.matching.match import match
 from irisdrop.platforms import WorklistUnavailable
 from irisdrop.platforms.orders import OrderFolder
+from irisdrop.vocabulary.decisions import Matched, Unmatched
 from irisdrop.vocabulary.orders import Standing
+from irisdrop.vocabulary.reasons import Code
 
 CHICAGO = ZoneInfo("America/Chicago")
 
@@ -109,3 +114,66 @@ def test_a_message_that_cant_be_read_is_a_fault_of_its_own(tmp_path: Path, messa
 def test_a_folder_that_is_gone_is_no_empty_list(tmp_path: Path) -> None:
     with pytest.raises(WorklistUnavailable):
         OrderFolder(tmp_path / "away", CHICAGO).changes(None)
+
+
+def told(folder: Path, *messages: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The patients of the open orders, and why the others are gone, after messages in this order."""
+    for number, message in enumerate(messages, 1):
+        put(folder, f"{number}.json", message)
+        os.utime(folder / f"{number}.json", (number, number))
+    changes = OrderFolder(folder, CHICAGO).changes(None)
+    return [entry.keys["PatientID"] for entry in changes.entries], [gone.why for gone in changes.withdrawn]
+
+
+def test_a_change_that_gives_an_order_to_another_patient_replaces_it(tmp_path: Path) -> None:
+    assert told(tmp_path, request(), request("XO", patient="000816")) == (["000816"], [Standing.REPLACED])
+
+
+def test_a_change_back_replaces_too(tmp_path: Path) -> None:
+    there = request("XO", patient="000816")
+    assert told(tmp_path, request(), there, request("XO")) == (["000815"], [Standing.REPLACED])
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [request(), request(patient="000816")],
+        [request(), request(patient="000816"), request("XO", patient="000816")],
+        [request(), request("XO", patient="000816", Site={"LocalId": "S2"})],
+        [request(Site=None), request("XO", patient="000816")],
+        [
+            request(Order={"LocalId": "A-1", "StudyInstanceUniqueId": "1.2.3"}),
+            request("XO", patient="000816", Order={"LocalId": "A-1", "StudyInstanceUniqueId": "1.2.4"}),
+        ],
+    ],
+    ids=["new under its number", "both open before", "another site", "no site", "another study"],
+)
+def test_where_it_is_not_certain_that_it_is_the_same_order_both_stay(
+    tmp_path: Path, messages: list[dict[str, Any]]
+) -> None:
+    assert told(tmp_path, *messages) == (["000815", "000816"], [])
+
+
+def test_a_change_of_a_number_that_two_patients_have_replaces_neither(tmp_path: Path) -> None:
+    third = request("XO", patient="000817")
+    assert told(tmp_path, request(), request(patient="000816"), third) == (["000815", "000816", "000817"], [])
+
+
+def test_an_image_of_an_order_that_was_given_to_another_patient_is_that_patients_alone(
+    tmp_path: Path, records: Any, profile: Any, read: Any
+) -> None:
+    """It was AMBIGUOUS, because both orders were open."""
+    put(tmp_path, "1.json", request())
+    source = OrderFolder(tmp_path, CHICAGO)
+    records.orders.apply(source.changes(None))
+    put(tmp_path, "2.json", request("XO", patient="000816"))
+    records.orders.apply(source.changes(records.orders.cursor()))
+    entries = records.orders.find([("AccessionNumber", "A-1")])
+    situation = Situation(CHICAGO, datetime(2025, 1, 14, 15, 40, tzinfo=UTC), True)
+    by_order = profile(match="[AccessionNumber]")
+    found = match(read(AccessionNumber="A-1", ImageLaterality="R"), by_order, situation, entries)
+    assert isinstance(found, Matched)
+    assert found.entry.keys["PatientID"] == "000816"
+    former = match(read(AccessionNumber="A-1", PatientID="000815", ImageLaterality="R"), by_order, situation, entries)
+    assert isinstance(former, Unmatched)
+    assert former.reason is Code.PATIENT_MISMATCH

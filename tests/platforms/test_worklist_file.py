@@ -89,6 +89,20 @@ def test_an_order_number_under_two_patients_is_two_entries() -> None:
     assert sorted(str(entry["PatientID"]) for entry in listing.entries.values()) == ["000815", "000816"]
 
 
+def test_a_change_that_gives_an_order_to_another_patient_replaces_it_where_it_is_certain_which_is_meant() -> None:
+    moved = ROW.replace("000815", "000816")
+    change = moved.replace("NW", "XO")
+    assert list(parse_csv((HEADING + ROW + change).encode()).withdrawn.values()) == [Standing.REPLACED]
+    assert parse_csv((HEADING + ROW + moved + change).encode()).withdrawn == {}
+    assert parse_csv((HEADING + ROW + change.replace("A-1", "A-2")).encode()).withdrawn == {}
+    steps = [text.replace("2.3.1", step) for text, step in ((ROW, "1"), (ROW, "2"), (change, "2"))]
+    found = parse_csv((HEADING.replace("Version", "ScheduledProcedureStepID") + "".join(steps)).encode())
+    assert [(one["PatientID"], one["ScheduledProcedureStepID"]) for one in found.entries.values()] == [
+        ("000815", "1"),
+        ("000816", "2"),
+    ]
+
+
 def test_a_change_keeps_the_id_and_the_later_row_wins() -> None:
     first = parse_csv((HEADING + ROW).encode())
     both = parse_csv((HEADING + ROW + ROW.replace("NW", "XO").replace("09:30", "11:00")).encode())

@@ -52,6 +52,33 @@ def test_what_a_full_list_no_longer_has_is_completed(records: Any) -> None:
     assert records.orders.get("E2").standing is Standing.OPEN
 
 
+STUDY = {"StudyInstanceUID": "1.2.3", "AccessionNumber": "A-1", "ScheduledProcedureStepID": "1"}
+
+
+def test_what_a_full_list_has_under_another_patient_now_was_replaced(records: Any) -> None:
+    """A patient merge at a source whose entries have no ids of their own."""
+    records.sync(records.entry("E1", **STUDY))
+    assert records.sync(records.entry("E2", **STUDY, PatientID="000816")) == ["E2", "E1"]
+    assert records.orders.get("E1").standing is Standing.REPLACED
+    assert [entry.id for entry in records.orders.renumbered(["000815"])] == ["E2"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"StudyInstanceUID": "1.2.4"}, {"AccessionNumber": "A-2"}, {"ScheduledProcedureStepID": "2"}, {"site": "S2"}],
+)
+def test_what_differs_in_its_study_numbers_or_site_was_not(records: Any, more: dict[str, str]) -> None:
+    records.sync(records.entry("E1", **STUDY))
+    records.sync(records.entry("E2", **(STUDY | more), PatientID="000816"))
+    assert records.orders.get("E1").standing is Standing.COMPLETED
+
+
+def test_one_study_under_two_patients_at_once_is_no_merge(records: Any) -> None:
+    records.sync(records.entry("E1", **STUDY), records.entry("E2", **STUDY, PatientID="000816"))
+    records.sync(records.entry("E2", **STUDY, PatientID="000816"))
+    assert records.orders.get("E1").standing is Standing.COMPLETED
+
+
 def test_an_incremental_answer_completes_nothing_by_its_silence(records: Any) -> None:
     records.sync(records.entry("E1"), records.entry("E2"))
     records.sync(records.entry("E3"), full=False)
