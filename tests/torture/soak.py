@@ -2,12 +2,11 @@
 
     python tests/torture/soak.py [--days 250] [--patients 30] [--pictures 8] [--seed 1]
 
-One agent process lives through all days. Each day has a folder, orders of its own (yesterday's stay beside them, older
-ones leave the worklist) and new pictures of each patient; all files stay in the export folder. The year is in rows and
-files, not in hours: what is kept for days is kept for seconds here, so that spool and journal are cleared all the time.
-At the end the agent starts again over everything that lies there. Prints a line each tenth, and fails where memory or
-handles grew from the second tenth on, an image was lost, or one was sent twice. The whole year arrives within one day of
-the wall clock, so that what is asked about today becomes a year's work here.
+One agent process lives through all days, on a calendar that this harness turns (`rig/later.py`): a day takes as long as
+its images take. Each day has a folder, orders of its own (yesterday's stay beside them, older ones leave the worklist)
+and new pictures of each patient; all files stay in the export folder. At the end the agent starts again over everything
+that lies there. Prints a line each tenth, and fails where memory or handles grew from the second tenth on, where spool or
+journal keep more than their settings say, where an image was lost, or one was sent twice.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import random
 import re
 import shutil
@@ -23,7 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
@@ -35,7 +35,9 @@ from rig.pictures import picture  # noqa: E402
 GROWTH = 1.15  # of memory, and 2 MiB beside: what an allocator keeps
 HANDLES = 4  # more: connections that are idle or not
 LONGEST_DAY = 120.0  # seconds until a day's images are delivered, on a machine that others use too
-SETTINGS = "spool: {keep: 20s}\njournal: {keep: 20s}\n"
+SPOOLED, TOLD = 2, 30  # days that copies and what led to decisions are kept
+LATE = 3  # days more: one is under way, and they are short
+SETTINGS = f"spool: {{keep: {SPOOLED}d}}\njournal: {{keep: {TOLD}d}}\n"
 
 
 def memory(pid: int) -> int:
@@ -61,12 +63,14 @@ class Measure:
     handles: int
     threads: int
     journal: int
+    told: int  # images of which the journal keeps more than the proof
     spooled: int
 
     def __str__(self) -> str:
         return (
             f"{self.images:8,} {self.seconds:7.0f} s {self.memory / 2**20:8.1f} MiB {self.handles:4} handles "
-            f"{self.threads:3} threads   journal {self.journal / 2**20:7.1f} MiB   spool {self.spooled:6,} files"
+            f"{self.threads:3} threads   journal {self.journal / 2**20:7.1f} MiB, "
+            f"{self.told:6,} told in full   spool {self.spooled:6,} files"
         )
 
 
@@ -85,7 +89,10 @@ class Year:
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
-        self.clinic = Clinic(self.root, fresh=True, rescan="10s", more=SETTINGS)
+        self.calendar = self.root / "calendar"
+        self.today = 0
+        self._turn(0)
+        self.clinic = Clinic(self.root, fresh=True, rescan="10s", more=SETTINGS, calendar=self.calendar)
         self.begun = time.monotonic()
         self.received = 0  # of the platform's receipts, those that were looked at
         self.counts: Counter[str] = Counter()
@@ -95,6 +102,8 @@ class Year:
         with self.clinic:
             self.clinic.open_platform()
             self.clinic.open_agent(fresh=True)
+            # What lies there when the agent first starts is older than it, and left alone.
+            wait_until(lambda: bool(self.clinic.rows("SELECT * FROM cameras")), 60, 0.1)
             waiting: list[set[str]] = []
             for day in range(self.days):
                 waiting.append(self._day(day))
@@ -109,25 +118,38 @@ class Year:
         self._judge()
 
     def _day(self, day: int) -> set[str]:
-        """Today's orders and pictures; their digests."""
+        """A new day's orders and pictures; their digests."""
+        self._turn(day)
         self._write_orders([one for number in (day - 1, day) if number >= 0 for one in self._names(number)])
         folder = self.clinic.exports / f"day-{day + 1:03}"
         folder.mkdir()
-        today = datetime.now(ZONE).strftime("%Y%m%d")
+        today = self._now().strftime("%Y%m%d")
         digests = set()
         for patient in self._names(day):
             for number in range(self.pictures):
                 content = picture(self.rng, 900)
-                (folder / f"{today}_{patient}_{'RL'[number % 2]}_{number}.jpg").write_bytes(content)
+                file = folder / f"{today}_{patient}_{'RL'[number % 2]}_{number}.jpg"
+                file.write_bytes(content)
+                os.utime(file, (self._now().timestamp(),) * 2)
                 digests.add(hashlib.sha256(content).hexdigest())
         self.digests |= digests
         return digests
+
+    def _turn(self, day: int) -> None:
+        """The agent's calendar shows another day."""
+        self.today = day
+        draft = self.calendar.with_suffix(".new")
+        draft.write_text(str(day))
+        draft.replace(self.calendar)
+
+    def _now(self) -> datetime:
+        return datetime.now(ZONE) + timedelta(days=self.today)
 
     def _names(self, day: int) -> list[str]:
         return [f"{day:04}{number:03}" for number in range(self.patients)]
 
     def _write_orders(self, patients: list[str]) -> None:
-        start = datetime.now(ZONE).strftime("%Y-%m-%dT12:00:00")
+        start = self._now().strftime("%Y-%m-%dT12:00:00")
         entries = [
             {"id": entry_of(one), "PatientID": one, "AccessionNumber": f"A-{one}"}
             | {"ScheduledProcedureStepStartDateTime": start}
@@ -156,8 +178,11 @@ class Year:
         state = self.clinic.state
         journal = sum(file.stat().st_size for file in state.glob("journal.db*") if "shm" not in file.name)
         spooled = sum(1 for file in (state / "spool").rglob("*") if len(file.name) == 64)
+        told = self.clinic.rows("SELECT count(*) AS n FROM images WHERE thinned = 0")[0]["n"]
         seconds = time.monotonic() - self.begun
-        self.measures.append(Measure(len(self.digests), seconds, memory(pid), handles(pid), threads, journal, spooled))
+        self.measures.append(
+            Measure(len(self.digests), seconds, memory(pid), handles(pid), threads, journal, told, spooled)
+        )
         print(self.measures[-1], flush=True)
 
     def _again(self) -> None:
@@ -187,6 +212,12 @@ class Year:
             self.findings.append(f"{len(twice)} images have more than one receipt")
         if (puts := self._puts()) != len(self.digests):
             self.findings.append(f"{puts} uploads of {len(self.digests)} images")
+        a_day = self.patients * self.pictures
+        for one in self.measures:
+            if one.spooled > (SPOOLED + LATE) * a_day:
+                self.findings.append(f"the spool kept {one.spooled} copies after {one.images} images")
+            if one.told > (TOLD + LATE) * a_day:
+                self.findings.append(f"the journal told {one.told} images in full after {one.images}")
         if len(self.measures) == 10:
             self._judge_growth(self.measures[1], self.measures[-1])
 

@@ -74,6 +74,7 @@ class Clinic:
     platform: Process | None = None
     agent: Process | None = None
     env: dict[str, str] = field(default_factory=dict)
+    calendar: Path | None = None  # the agent lives by it
 
     def __post_init__(self) -> None:
         self.exports = self.root / "exports"
@@ -131,7 +132,9 @@ class Clinic:
         self.starts += 1
         self.killed_at.unlink(missing_ok=True)
         arguments = ["--config", str(self.root / "irisdrop.yaml"), "run", *(["--once"] if once else [])]
-        self.agent = start(arguments, self.agent_log, kill=kill, fresh=fresh, prepare=prepare, env=self.env)
+        self.agent = start(
+            arguments, self.agent_log, kill=kill, fresh=fresh, prepare=prepare, env=self.env, calendar=self.calendar
+        )
         return self.agent
 
     def close(self) -> None:

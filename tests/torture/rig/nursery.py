@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+LATER = Path(__file__).with_name("later.py")
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -93,11 +94,14 @@ def start(
     env: Mapping[str, str] | None = None,
     prepare: Callable[[], None] | None = None,
     fresh: bool = False,
+    calendar: Path | None = None,
 ) -> Process:
-    """Run one command. `prepare` is called in the child, `fresh` starts a new interpreter."""
+    """Run one command. `prepare` is called in the child, `fresh` starts a new interpreter, `calendar` one whose days the
+    harness turns (`rig/later.py`)."""
     pid = os.fork()
     if pid == 0:
-        _child(arguments, log, kill, env or {}, prepare, fresh)
+        command = ["-m", "irisdrop"] if calendar is None else [str(LATER), str(calendar)]
+        _child(arguments, log, kill, env or {}, prepare, command if fresh or calendar else None)
     return Process(pid, os.pidfd_open(pid))
 
 
@@ -107,7 +111,7 @@ def _child(
     kill: Kill | None,
     env: Mapping[str, str],
     prepare: Callable[[], None] | None,
-    fresh: bool,
+    command: list[str] | None,
 ) -> None:
     code = 70
     try:
@@ -117,11 +121,11 @@ def _child(
         os.dup2(output, 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.update(env)
-        if fresh:
+        if command is not None:
             if kill is not None:
                 os.environ["IRISDROP_MARKS"] = f"{kill.pattern}:{kill.count}"
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (env.get("PYTHONPATH"), str(ROOT))))
-            os.execv(sys.executable, [sys.executable, "-m", "irisdrop", *arguments])
+            os.execv(sys.executable, [sys.executable, *command, *arguments])
         code = _run(arguments, kill, log.with_suffix(".killed"), prepare)
     except BaseException:  # noqa: BLE001 - a child must not go on in its parent's code
         import traceback
