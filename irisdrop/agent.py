@@ -38,7 +38,8 @@ from irisdrop.vocabulary.states import State
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 0.5  # seconds between looks at the configuration and the profiles
+LOOK_EVERY = 1.0  # seconds between looks at the configuration and the profiles
+LOOK_AGAIN = 0.5  # and where one of them has just changed
 HEAD_EVERY = 3600.0  # seconds between lines of log that tell the head of the audit trail
 STOP_WITHIN = 4.0  # seconds for the threads to end; what they leave, the next start goes on with
 
@@ -147,9 +148,9 @@ class Agent:
         self._audit_start()
         self._begin()
         self._start_stages()
-        while not stop.wait(LOOK_EVERY) and not self._damaged.is_set():
-            if reload is not None:
-                reload.look()
+        soon = True
+        while not stop.wait(LOOK_AGAIN if soon else LOOK_EVERY) and not self._damaged.is_set():
+            soon = reload is not None and reload.look()
         self.halt()
         if self._damaged.is_set():
             raise Foreseen(

@@ -87,7 +87,7 @@ class Profiles:
 
 
 class Reload:
-    """Looks a few times a second at the files that persons write; what changed and rested since the last look is read.
+    """Looks, as often as `look` is called, at the files that persons write; what changed and rested since the last look is read.
 
     `changed_profiles` and `changed_config` are called on the thread that looks; a Foreseen from the latter is told as
     CONFIG_FAULTY.
@@ -112,18 +112,19 @@ class Reload:
         self._digest = config.digest
         self._wanted = config  # what is written, and is not in use where one of its profiles has a fault
 
-    def look(self) -> None:
-        """Take over what changed. An editor that is still writing is left to end first."""
+    def look(self) -> bool:
+        """Take over what changed. An editor that is still writing is left to end first: then it is True, look soon."""
         looks = self._looks()
         rested, self._last = looks == self._last, looks
         if looks == self._taken or not rested:
-            return
+            return looks != self._taken
         self._taken = looks  # as it was before it is read: what is saved meanwhile is another change
         config = self._read_config()
         if config is not None and config.digest != self._digest:
             self._take_config(config)
         else:
             self._changed_profiles(self._read(self._config))
+        return False
 
     def _read(self, config: Config) -> dict[str, DeviceProfile]:
         found: dict[str, DeviceProfile] = {}
@@ -160,8 +161,8 @@ class Reload:
 
     def _paths(self) -> Iterable[Path]:
         yield self._config.path
-        for camera in (*self._config.cameras, *self._wanted.cameras):
-            yield from places(camera.profile, self._config.base)
+        for profile in {camera.profile for camera in (*self._config.cameras, *self._wanted.cameras)}:
+            yield from places(profile, self._config.base)
 
 
 def tell_faulty(conditions: Conditions, faulty: Foreseen | None) -> None:
