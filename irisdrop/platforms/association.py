@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Peer:
         except (OSError, RuntimeError) as error:
             raise NoAssociation(f"{self.place} can't be reached ({type(error).__name__})") from None
         if made.is_established:
+            self._bound(made)
             return made
         if made.is_rejected:
             primitive = made.acceptor.primitive
@@ -70,6 +72,13 @@ class Peer:
     def place(self) -> str:
         """For messages."""
         return f"{self.called} at {self.host}:{self.port}"
+
+    def _bound(self, made: Association) -> None:
+        """pynetdicom waits for ever for a peer that stops reading in the middle, or stops in the middle of an answer."""
+        connection = made.dul.socket.socket
+        if connection is not None:  # None: the peer is gone again, which the next message finds
+            connection.settimeout(self.wait)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _tls(self) -> ssl.SSLContext:
         try:

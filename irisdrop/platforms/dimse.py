@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from irisdrop.platforms.association import NoAssociation, Peer, peer_of
 from irisdrop.platforms.dicom_object import JPEG_SYNTAX, OPHTHALMIC, PHOTOGRAPHIC, Unfit
 from irisdrop.platforms.dicomweb import ASKED, LATER, judged, maker_of
+from irisdrop.platforms.fragments import Fragments
 from irisdrop.platforms.instance import Instance, Maker, Rotten
 from irisdrop.platforms.unsent import unsent
 from irisdrop.vocabulary.deliveries import Answer, Parcel, Postponed, Refused, Uploaded
@@ -66,6 +67,12 @@ class DimsePlatform:
         except ValueError:
             # pynetdicom: no context for this class and syntax was accepted.
             return Refused(Code.REJECTED_BY_PLATFORM, "the server takes no images of this class and transfer syntax")
+        except AttributeError:
+            return Refused(
+                Code.UNREADABLE, "the DICOM file's meta information lacks its class, instance or transfer syntax"
+            )
+        except RuntimeError:
+            raise NoAssociation(f"{self._peer.place} ended the association") from None
         code = status.get("Status")
         if code is None:
             raise NoAssociation(f"{self._peer.place} gave no answer to C-STORE")
@@ -109,7 +116,7 @@ class Lines:
     @contextmanager
     def line(self, instance: Instance, *, query: bool) -> Iterator[Association]:
         """An association that can carry an instance; it is kept where nothing went wrong."""
-        line = self._kept(instance) or self._peer.open(_contexts(instance, query=query))
+        line = self._kept(instance) or self._open(instance, query=query)
         try:
             yield line
         except BaseException:
@@ -126,6 +133,11 @@ class Lines:
                 self._timer = None
         for line in idle:
             line.release()
+
+    def _open(self, instance: Instance, *, query: bool) -> Association:
+        line = self._peer.open(_contexts(instance, query=query))
+        Fragments(line)
+        return line
 
     def _kept(self, instance: Instance) -> Association | None:
         with self._lock:
