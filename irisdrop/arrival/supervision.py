@@ -20,7 +20,11 @@ log = logging.getLogger(__name__)
 PROBE_WAIT: Final = 2.0  # seconds
 MOST_MISSED: Final = 3  # scans that found what no event had told, in a row
 ARM_AGAIN: Final = 1.0
-COUNT_AGAIN: Final = 5.0  # seconds between looks at whether the system has watches left
+COUNT_AGAIN: Final = 60.0  # seconds between looks at whether the system has watches left, where no folder came
+LIMIT_AGAIN: Final = (
+    60.0  # seconds until a folder for which there were none is tried again: doubled where it is in vain,
+)
+LONGEST_LIMIT: Final = 960.0  # up to this, because to try takes watches from others for a moment
 NONE_LEFT: Final = "the system lets no more folders be watched (fs.inotify.max_user_watches, max_user_instances)"
 RESTART_SHOWN: Final = 3600.0
 
@@ -41,6 +45,8 @@ class Supervision:
         self._missed = 0
         self._arm_at = 0.0
         self._count_at = 0.0
+        self._again_at: float | None = None  # polled for want of watches, and to be tried again then
+        self._again = LIMIT_AGAIN
         self._armed_on = ""
         self._restarted: float | None = None
         conditions.clear("WATCHER_RESTARTED", camera.name)
@@ -58,7 +64,7 @@ class Supervision:
         if self._chosen is None:
             self._choose(first_mode(self._camera.watch, self._camera.folder))
         if self.mode.way is Way.POLL:
-            return False
+            return self._try_again(takes, identity)
         if self._watch.armed and self._watch.sound() and identity == self._armed_on:
             self._prove()
             self._forget_restart()
@@ -71,6 +77,8 @@ class Supervision:
         hints = self._watch.drain()
         if hints.files or hints.folders:
             self._missed = 0
+        if hints.folders:
+            self._count_at = 0.0
         return hints
 
     def missed(self) -> None:
@@ -85,7 +93,7 @@ class Supervision:
     def rest(self) -> None:
         """The folder is not there."""
         self._watch.disarm()
-        self._chosen = None
+        self._chosen = self._again_at = None
 
     def close(self) -> None:
         """Stop."""
@@ -101,7 +109,7 @@ class Supervision:
             self._watch.arm()
         except OSError as error:
             if self._camera.watch != "events":
-                self._choose(Mode(Way.POLL, _refused(error)))
+                self._refused(error)
             return False
         if again:
             log.warning("watching %s had stopped and was started again", self._camera.name)
@@ -138,8 +146,45 @@ class Supervision:
         if watches_left(self._root):
             return False
         self._watch.disarm()
-        self._choose(Mode(Way.POLL, NONE_LEFT))
+        self._none_left()
         return True
+
+    def _refused(self, error: OSError) -> None:
+        if error.errno in (errno.ENOSPC, errno.EMFILE):
+            self._none_left()
+        else:
+            why = f"the system does not let it be watched: {os.strerror(error.errno or 0)}"
+            self._choose(Mode(Way.POLL, why))
+
+    def _none_left(self) -> None:
+        self._again_at = self._clock.monotonic() + LIMIT_AGAIN
+        self._again = LIMIT_AGAIN
+        self._choose(Mode(Way.POLL, NONE_LEFT))
+
+    def _try_again(self, takes: Callable[[str], bool], identity: str) -> bool:
+        """Whether a folder that was polled for want of watches can be watched, all of it, by now; nothing is said where
+        it still can't."""
+        now = self._clock.monotonic()
+        if self._again_at is None or now < self._again_at:
+            return False
+        self._again_at = now + self._again
+        if not watches_left(self._root) or not self._armed_whole():
+            return False
+        self._again_at, self._arm_at, self._armed_on = None, now + ARM_AGAIN, identity
+        self._choose(first_mode(self._camera.watch, self._camera.folder))
+        self._begin_proof(takes)
+        return True
+
+    def _armed_whole(self) -> bool:
+        self._again = min(2 * self._again, LONGEST_LIMIT)
+        try:
+            self._watch.arm()
+        except OSError:
+            return False
+        if watches_left(self._root):
+            return True
+        self._watch.disarm()  # some of its sub-folders were left out
+        return False
 
     def _forget_restart(self) -> None:
         if self._restarted is not None and self._clock.monotonic() - self._restarted > RESTART_SHOWN:
@@ -152,9 +197,3 @@ class Supervision:
             self._conditions.clear("FOLDER_POLLED", self._camera.name)
         else:
             self._conditions.raise_("FOLDER_POLLED", self._camera.name, mode.why)
-
-
-def _refused(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EMFILE):
-        return NONE_LEFT
-    return f"the system does not let it be watched: {os.strerror(error.errno or 0)}"

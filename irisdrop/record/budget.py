@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ RESERVE: Final = 1 << 30  # bytes that stay free where the configuration says no
 SHARE: Final = 20  # on a small disk this part of it
 UNKNOWN: Final = 1 << 62  # bytes: more than any disk has
 AHEAD: Final = 256 << 20  # bytes at most that are made free before anybody waits for them
+GONE: Final = 60.0  # seconds after which who was refused and did not ask again waits no more: it asks every few
 
 
 class Budget:
@@ -25,14 +27,18 @@ class Budget:
     `limit` None: as much as the disk has. `reserve` None: the smaller of 1 GiB and 5 % of the disk; 0: nobody looks.
     """
 
-    def __init__(self, folder: Path, limit: int | None, reserve: int | None) -> None:
+    def __init__(
+        self, folder: Path, limit: int | None, reserve: int | None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.limit = limit
         self.reserve = reserve
         self.used = 0
         self.on_short: Callable[[], None] = lambda: None  # called where a promise could not be given
         self._folder = folder
         self._promised = 0
-        self._wanted = 0
+        self._monotonic = monotonic
+        self._largest = 0  # of those that were refused
+        self._asked = 0.0  # when it asked last, monotonic
         self._counting = threading.Lock()
 
     def count(self, size: int) -> None:
@@ -54,8 +60,8 @@ class Budget:
             enough = self.short(size) == 0
             self._promised += size if enough else 0
             # What is larger than the limit itself finds no room, whatever goes for it.
-            if not enough and (self.limit is None or size <= self.limit):
-                self._wanted = max(self._wanted, size)
+            if not enough and (self.limit is None or size <= self.limit) and size >= self._wanted():
+                self._largest, self._asked = size, self._monotonic()
         if not enough:
             self.on_short()
         try:
@@ -67,13 +73,13 @@ class Budget:
     def lacking(self) -> int:
         """How many bytes must go so that who waits, and the next few, find room."""
         with self._counting:
-            return self.short(max(self._wanted, self._ahead()))
+            return self.short(max(self._wanted(), self._ahead()))
 
     def sufficient(self) -> bool:
         """Whether whoever was refused would find room now; then nobody is remembered as waiting."""
         with self._counting:
-            enough = self.short(self._wanted) == 0
-            self._wanted = 0 if enough else self._wanted
+            enough = self.short(self._wanted()) == 0
+            self._largest = 0 if enough else self._largest
         return enough
 
     def words(self, size: int) -> str:
@@ -81,6 +87,10 @@ class Budget:
         if self.limit is not None and self.used + self._promised + size > self.limit:
             return f"its limit of {_shown(self.limit)} is reached"
         return f"only the reserve of {_shown(self._reserve())} is left on the disk"
+
+    def _wanted(self) -> int:
+        """Of whoever still waits: a file that was taken away tells nobody."""
+        return self._largest if self._monotonic() - self._asked <= GONE else 0
 
     def _reserve(self) -> int:
         return min(RESERVE, shutil.disk_usage(self._folder).total // SHARE) if self.reserve is None else self.reserve

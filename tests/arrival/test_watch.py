@@ -259,6 +259,42 @@ def test_no_more_watches_means_polling(site, picture, monkeypatch) -> None:
     site.wait_settled(1)
 
 
+def test_a_folder_that_was_polled_for_want_of_watches_is_watched_again_when_there_are_some(
+    site, picture, monkeypatch
+) -> None:
+    monkeypatch.setattr(supervising, "LIMIT_AGAIN", 0.1)
+    arm, refused = Watch.arm, [0]
+
+    def limited(watch: Watch) -> None:
+        refused[0] += 1
+        if refused[0] < 4:
+            raise OSError(28, "inotify watch limit reached")
+        arm(watch)
+
+    monkeypatch.setattr(Watch, "arm", limited)
+    lookout = watched(site)
+    site.drop("a.jpg", picture(b"a"))
+    site.wait(lambda: lookout._supervision.mode.way is Way.EVENTS)
+    site.wait(lambda: site.told("FOLDER_POLLED") == [])
+    assert refused == [4]
+    site.wait_settled(1)
+
+
+def test_watches_that_do_not_do_for_every_sub_folder_are_given_back_without_a_word(site, monkeypatch, caplog) -> None:
+    """watchdog leaves out without a word what is beyond the limit: whoever relied on it would miss images."""
+    monkeypatch.setattr(supervising, "LIMIT_AGAIN", 0.1)
+    asked: list[int] = []
+    monkeypatch.setattr(supervising, "watches_left", lambda _: asked.append(1) or len(asked) % 2 == 0)
+    lookout = watched(site)
+    site.wait(lambda: site.told("FOLDER_POLLED") == ["room-2"])
+    caplog.clear()
+    site.wait(lambda: len(asked) >= 5)
+    assert lookout._supervision.mode == Mode(Way.POLL, supervising.NONE_LEFT)
+    assert not lookout._supervision._watch.armed
+    assert site.told("FOLDER_POLLED") == ["room-2"]
+    assert "condition" not in caplog.text
+
+
 def test_where_the_profile_takes_every_name_no_probe_is_made(site) -> None:
     site.profile = replace(site.profile, files=replace(site.profile.files, take=("*",), skip=()))
     lookout = watched(site)

@@ -119,3 +119,28 @@ def test_a_little_room_is_made_before_anybody_waits(tmp_path: Path) -> None:
     budget = Budget(tmp_path, 1000, 0)
     budget.count(960)
     assert budget.lacking() == 10
+
+
+def test_nobody_makes_room_for_a_file_that_was_taken_away_while_it_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits asks every few seconds; without a word after a minute it has gone, and no confirmed copy goes for it."""
+    Disk(monkeypatch, 500 * GIB, 100 * GIB)
+    now = [0.0]
+    budget = Budget(tmp_path, 1000, 100, lambda: now[0])
+    budget.count(900)
+
+    def refused(size: int) -> None:
+        with budget.promise(size) as enough:
+            assert not enough
+
+    refused(800)
+    now[0] += 50
+    refused(500)
+    assert budget.lacking() == 700
+    now[0] += 11
+    refused(500)
+    assert budget.lacking() == 400
+    now[0] += 61
+    assert budget.lacking() == 0
+    assert budget.sufficient()
