@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from irisdrop.arrival.directory import Hostile, Listed, content, listed
 from irisdrop.arrival.ending import ended
@@ -28,12 +28,21 @@ from irisdrop.vocabulary.keys import canonical
 
 log = logging.getLogger(__name__)
 
+LARGEST_MEMBER: Final = 2 << 30  # bytes, where no configuration says more
 MOST_UNPACKED: Final = 8 << 30  # bytes of all members together
 RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth is a bomb
 SMALL: Final = 1 << 20  # a member so small may be an empty page,
 SMALL_TOGETHER: Final = 64 << 20  # and so may many of them
 MOST_ALIKE: Final = 100  # members of the same bytes: the note of these is written anew for each of them
 NESTED: Final = "an archive within an archive is not opened"
+
+
+class Taking(Protocol):
+    """Which members of an archive are images, and what is beside each: a profile, or whoever has none yet."""
+
+    def takes_image(self, base_name: str) -> bool: ...
+    def companions_of(self, base_name: str) -> tuple[str, ...]: ...
+    def unpacks(self, base_name: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +210,7 @@ def _looked_through(
     return every
 
 
-def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:
+def _chosen(members: list[Listed], profile: Taking) -> Iterator[_Chosen]:
     by_name: dict[str, list[Listed]] = {}
     for one in members:
         by_name.setdefault(_alike(one.path), []).append(one)
@@ -219,7 +228,7 @@ def _chosen(members: list[Listed], profile: DeviceProfile) -> Iterator[_Chosen]:
             yield _Chosen(one, (), nested=True)
 
 
-def _companions(path: str, profile: DeviceProfile) -> Iterator[tuple[str, str]]:
+def _companions(path: str, profile: Taking) -> Iterator[tuple[str, str]]:
     """The companions that a member may have: their names as the profile has them, and their paths."""
     folder, slash, base = path.rpartition("/")
     for name in profile.companions_of(base):
@@ -342,19 +351,17 @@ def member_blocks(path: str) -> Iterator[bytes]:
             log.info("an archive can't be read: %s", type(error).__name__)
 
 
-def each_image(
-    path: Path, profile: DeviceProfile, largest: int, folder: Path
-) -> Iterator[tuple[str, Path, dict[str, Path]]]:
+def image_names(path: Path, taking: Taking, largest: int) -> list[str]:
+    """The paths of an archive's images within it, none of which is unpacked. Raises Hostile."""
+    with path.open("rb") as archive:
+        return [one.listed.path for one in _images(archive, taking, largest)]
+
+
+def each_image(path: Path, profile: Taking, largest: int, folder: Path) -> Iterator[tuple[str, Path, dict[str, Path]]]:
     """The images of an archive, by their path within it: one at a time, as a file in `folder`, with its companions by the
     names that the profile has for them; gone when the next is asked for. Raises Hostile."""
     with path.open("rb") as archive:
-        size = os.fstat(archive.fileno()).st_size
-        members = listed(archive, size)
-        if members is None:
-            raise Hostile("it stopped before its end")
-        chosen = list(_chosen(members, profile))
-        _look(chosen, size, largest)
-        for one in chosen:
+        for one in _images(archive, profile, largest):
             file, beside = folder / "image", {name: folder / str(n) for n, (name, _) in enumerate(one.beside)}
             _write(archive, one.listed, file)  # its own name may be none that this system has
             for name, companion in one.beside:
@@ -362,6 +369,16 @@ def each_image(
             yield one.listed.path, file, beside
             for left in folder.iterdir():
                 left.unlink()
+
+
+def _images(archive: BufferedReader, taking: Taking, largest: int) -> list[_Chosen]:
+    size = os.fstat(archive.fileno()).st_size
+    members = listed(archive, size)
+    if members is None:
+        raise Hostile("it stopped before its end")
+    chosen = list(_chosen(members, taking))
+    _look(chosen, size, largest)
+    return chosen
 
 
 def _write(archive: BinaryIO, member: Listed, file: Path) -> None:

@@ -1,4 +1,9 @@
-"""What companion files say: each of their places is a channel of its own, and its text is mostly the value itself."""
+"""What companion files say: each of their places is a channel of its own, and its text is mostly the value itself.
+
+Only a file that bears its image's name is proposed. One for a whole folder is told to be there and not read: it is the
+same for every image, so that of the patient before it would be read for the next one's pictures, and the language of
+profiles refuses it for that reason.
+"""
 
 from __future__ import annotations
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from irisdrop.arrival.archive import LARGEST_MEMBER, each_image, image_names
+from irisdrop.arrival.directory import Hostile
 from irisdrop.identity.contents import Contents, Wanted, WantedSidecar
 from irisdrop.identity.identify import IMAGES
 from irisdrop.identity.sandbox import ParserFailed, Parsers
@@ -45,6 +48,22 @@ class Sample:
         return split_name(self.name)[1]
 
 
+class Pictures:
+    """What an archive holds for whoever has no profile yet: pictures by their names, and texts that bear such a name."""
+
+    def takes_image(self, base_name: str) -> bool:
+        """Whether a member is a picture."""
+        return PICTURE.search(base_name) is not None and not base_name.startswith(".")
+
+    def companions_of(self, base_name: str) -> tuple[str, ...]:
+        """Every name that a companion of a picture may have."""
+        return tuple(f"{name}{ending}" for name in (Path(base_name).stem, base_name) for ending in ENDINGS)
+
+    def unpacks(self, base_name: str) -> bool:  # noqa: ARG002
+        """An archive within an archive teaches nothing."""
+        return False
+
+
 def samples(folder: Path, parsers: Parsers, told: Mapping[Path, str]) -> list[Sample]:
     """The images below a folder, as many as teach something; what is no image is left out."""
     known = {path.absolute(): number for path, number in told.items()}
@@ -54,20 +73,52 @@ def samples(folder: Path, parsers: Parsers, told: Mapping[Path, str]) -> list[Sa
     beside = lru_cache(maxsize=64)(texts_in)
     for number, path in enumerate(paths):
         below = canonical(path.relative_to(folder).as_posix())
+        person = Person({"PatientID": known[path.absolute()]}) if path.absolute() in known else None
         if path.suffix.lower() == ".zip":
-            found += [Sample(f"{below}{MEMBER}{canonical(member)}", Contents("jpeg")) for member in members(path)]
+            found += packed(path, below, parsers, max(0, MOST_CONTENTS - len(found)), person)
             continue
         texts, whole = beside(path.parent), number < MOST_CONTENTS
         own = tuple(companions(path, texts)) if whole else ()
-        try:
-            contents = parsers.read(path, Wanted(everything=whole, sidecars=own))
-        except (ParserFailed, OSError):
-            continue
-        if contents.kind not in IMAGES or contents.flaw is not None:
-            continue
-        person = Person({"PatientID": known[path.absolute()]}) if path.absolute() in known else None
-        found.append(Sample(below, readable(contents), person, len(texts) - len(own), whole))
+        contents = read(path, Wanted(everything=whole, sidecars=own), parsers)
+        if contents is not None:
+            found.append(Sample(below, contents, person, len(texts) - len(own), whole))
     return found[:MOST_NAMES]
+
+
+def read(path: Path, wanted: Wanted, parsers: Parsers) -> Contents | None:
+    """What an image holds; None where it is none, or can't be read."""
+    try:
+        contents = parsers.read(path, wanted)
+    except (ParserFailed, OSError):
+        return None
+    return readable(contents) if contents.kind in IMAGES and contents.flaw is None else None
+
+
+def packed(archive: Path, below: str, parsers: Parsers, most: int, person: Person | None) -> list[Sample]:
+    """The images of an archive, `most` of them with what they hold; none of one that would be refused."""
+    found: list[Sample] = []
+    try:
+        names = image_names(archive, Pictures(), LARGEST_MEMBER)[:MOST_NAMES]
+        for name, file, beside in islice(unpacked(archive), min(most, len(names))):
+            contents = read(file, Wanted(everything=True, sidecars=beside), parsers)
+            if contents is not None:
+                found.append(Sample(f"{below}{MEMBER}{canonical(name)}", contents, person))
+    except (OSError, Hostile):
+        return []
+    rest = (f"{below}{MEMBER}{canonical(name)}" for name in names[most:])
+    return found + [Sample(name, Contents("jpeg"), person, whole=False) for name in rest]
+
+
+def unpacked(archive: Path) -> Iterator[tuple[str, Path, tuple[WantedSidecar, ...]]]:
+    """The images of an archive by their paths within it: one at a time, as a file that is gone when the next is asked for,
+    with its companions. Raises Hostile, OSError."""
+    with TemporaryDirectory(prefix="irisdrop-archive-") as folder:
+        for name, file, beside in each_image(archive, Pictures(), LARGEST_MEMBER, Path(folder)):
+            base = Path(name.rpartition("/")[2])
+            called = {base.stem: "{stem}", base.name: "{name}"}
+            names = ((Path(one), text) for one, text in beside.items())
+            wanted = (WantedSidecar(called[p.stem] + p.suffix, text, ENDINGS[p.suffix], ()) for p, text in names)
+            yield name, file, tuple(wanted)
 
 
 def texts_in(folder: Path) -> tuple[Path, ...]:
@@ -90,16 +141,6 @@ def readable(contents: Contents) -> Contents:
         return contents
     failed = {part: why for part, why in contents.failed.items() if part != "sidecars"}
     return replace(contents, sidecars=(), failed=failed)
-
-
-def members(path: Path) -> list[str]:
-    """The pictures in an archive by their names; none where it can't be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()[:MOST_NAMES]
-    except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
-        return []
-    return [name for name in names if PICTURE.search(name) and not name.rpartition("/")[2].startswith(".")]
 
 
 def files(folder: Path) -> Iterable[Path]:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from irisdrop.profiles.profile import DeviceProfile
     from irisdrop.record.orders import Orders
 
-LARGEST = 2 << 30  # bytes of a member, where no configuration says more
-
 
 @click.command("explain")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -76,7 +74,7 @@ def _members(
     """What would be decided about each image of an archive; about itself where it would be refused."""
     from tempfile import TemporaryDirectory
 
-    from irisdrop.arrival.archive import each_image
+    from irisdrop.arrival.archive import LARGEST_MEMBER, each_image
     from irisdrop.arrival.directory import Hostile
     from irisdrop.explain import Explanation
     from irisdrop.identity.identify import Refusal, Sidecar
@@ -84,7 +82,7 @@ def _members(
     from irisdrop.vocabulary.images import MEMBER
     from irisdrop.vocabulary.reasons import Code
 
-    largest = config.largest if config else LARGEST
+    largest = config.largest if config else LARGEST_MEMBER
     why: str | None = "it holds no image that the profile takes"
     try:
         with TemporaryDirectory(prefix="irisdrop-explain-") as folder:

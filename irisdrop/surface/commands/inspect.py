@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from irisdrop.identity.contents import Contents, WantedSidecar
     from irisdrop.learning.spans import Person
 
+Shape = Callable[[str], str]
 UP: Final = 4  # folders
 WIDEST: Final = 100
 
@@ -34,21 +35,40 @@ WIDEST: Final = 100
 @click.option("--json", "for_scripts", is_flag=True, help="For scripts.")
 @click.pass_obj
 def inspect(config_path: Path | None, file: Path, unmasked: bool, worklist: str | None, for_scripts: bool) -> None:
-    """Every part of the name and folders, tag, element and sidecar of FILE that could say whose it is."""
+    """Every part of the name and folders, tag, element and sidecar of FILE that could say whose it is; of an archive, of
+    each image in it."""
     if not file.is_file():
         raise Foreseen("NO_SUCH_FILE", f"There is no file {file}.", "check the path.")
     people = people_of(config_path, worklist)
-    contents = contents_of(file)
     shape = (lambda text: text) if unmasked else masked
-    rows = [(place, text, known_as(text, people)) for place, text in parts(file, contents)]
+    contents = contents_of(file, tuple(sidecars(file)))
+    members = list(members_of(file)) if contents.kind == "zip" else []
     if for_scripts:
-        found = [{"source": place, "value": shape(text), "worklist": keys} for place, text, keys in rows]
-        as_json({"kind": contents.kind, "flaw": contents.flaw, "failed": dict(contents.failed), "values": found})
+        found = [plain(path, one, people, shape) for path, one in members or [(file, contents)]]
+        as_json(found if members else found[0])
         return
+    for number, (path, one) in enumerate(members or [(file, contents)], 1):
+        if members:
+            click.echo(("\n" if number > 1 else "") + f"image {number} of the archive")
+        tell(path, one, people, shape)
+
+
+def plain(path: Path, contents: Contents, people: Sequence[Person], shape: Shape) -> dict[str, Any]:
+    """What a file holds, for scripts."""
+    values = [
+        {"source": place, "value": shape(text), "worklist": known_as(text, people)}
+        for place, text in parts(path, contents)
+    ]
+    return {"kind": contents.kind, "flaw": contents.flaw, "failed": dict(contents.failed), "values": values}
+
+
+def tell(path: Path, contents: Contents, people: Sequence[Person], shape: Shape) -> None:
+    """What a file holds, for a person."""
     click.echo(f"content: {contents.kind}" + (f" ({contents.flaw})" if contents.flaw else ""))
     for part, why in contents.failed.items():
         click.echo(f"not readable: {part}: {why}")
-    for place, text, keys in rows:
+    for place, text in parts(path, contents):
+        keys = known_as(text, people)
         mark = f"   <- {', '.join(keys)} on the worklist" if keys else ""
         click.echo(f"{visible(place):<44} {visible(shape(text)[:WIDEST])}{mark}")
 
@@ -60,14 +80,28 @@ def people_of(config_path: Path | None, worklist: str | None) -> list[Person]:
     return [Person(entry.keys) for entry in entries_of(config_path, worklist)]
 
 
-def contents_of(file: Path) -> Contents:
+def members_of(archive: Path) -> Iterator[tuple[Path, Contents]]:
+    """Each image of an archive, by its path as if the archive were a folder, and everything that it holds."""
+    from irisdrop.arrival.directory import Hostile
+    from irisdrop.learning.samples import unpacked
+
+    try:
+        for name, file, beside in unpacked(archive):
+            yield archive.absolute() / name, contents_of(file, beside)
+    except Hostile as hostile:
+        raise Foreseen(
+            "UNREADABLE", f"The archive would be refused: {hostile}.", "export it again from the camera."
+        ) from None
+
+
+def contents_of(file: Path, beside: tuple[WantedSidecar, ...]) -> Contents:
     """Everything that a file and its sidecars hold."""
     from irisdrop.identity.contents import Wanted
     from irisdrop.identity.sandbox import ParserFailed, Parsers
 
     try:
         with Parsers() as parsers:
-            return parsers.read(file, Wanted(everything=True, sidecars=tuple(sidecars(file))))
+            return parsers.read(file, Wanted(everything=True, sidecars=beside))
     except ParserFailed as failed:
         raise Foreseen("UNREADABLE", f"The file can't be read: {failed}.", "export it again from the camera.") from None
     except PermissionError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,6 +90,63 @@ def test_inspect_shows_tags_and_sidecars(run: Run, exports: Path, worklist: Path
     assert marked[f"sidecar:{file.stem}.xml //Patient/@ID"] == ["PatientID"]
     assert marked[f"sidecar:{file.stem}.ini patient/number"] == ["PatientID"]
     assert f"sidecar:{file.stem}.xml //Name" in marked
+
+
+def zipped(archive: Path, exports: Path) -> Path:
+    """The exports of a folder in one archive, each with a text beside it, in a folder of its own."""
+    with zipfile.ZipFile(archive, "w") as made:
+        for file in sorted(exports.glob("*.jpg")):
+            made.write(file, f"day 1/{file.name}")
+            made.writestr(f"day 1/{file.stem}.XML", f"<Exam><Order>A-{file.name[4:10]}</Order></Exam>")
+        made.writestr("index.html", "no picture")
+    return archive
+
+
+def test_inspect_looks_into_an_archive(run: Run, exports: Path, worklist: Path, tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "export.zip", exports)
+    code, out, _ = run("inspect", archive, "--worklist", worklist)
+    assert (code, out.count("content: jpeg"), out.count("of the archive")) == (0, 6, 6)
+    assert re.search(r"^filename, part 1 +999999   <- PatientID on the worklist$", out, re.MULTILINE)
+    assert "000815" not in out
+    found = json.loads(run("inspect", archive, "--json", "--show")[1])
+    values = {one["source"]: one["value"] for one in found[0]["values"]}
+    assert values["folder, 1 up"] == "day 1"
+    assert values["folder, 2 up"] == "export.zip"
+    assert values["sidecar:{stem}.xml //Order"] == "A-000815"
+
+
+def test_inspect_tells_why_an_archive_would_be_refused_and_shows_the_name_of_an_empty_one(
+    run: Run, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as made:
+        made.writestr("../a.jpg", "x")
+    code, _, told = run("inspect", tmp_path / "bad.zip")
+    assert code == 1
+    assert "a member's name leads out of the archive" in told
+    with zipfile.ZipFile(tmp_path / "none.zip", "w") as made:
+        made.writestr("a.txt", "x")
+    code, out, _ = run("inspect", tmp_path / "none.zip", "--show")
+    assert (code, out.splitlines()[:2]) == (0, ["content: zip", f"{'filename':<44} none.zip"])
+
+
+def test_learn_reads_what_the_images_of_an_archive_hold(run: Run, worklist: Path, tmp_path: Path) -> None:
+    """Names say nothing there, and each picture has its own text beside it."""
+    folder = tmp_path / "archived"
+    folder.mkdir()
+    for at, number in enumerate(PEOPLE):
+        with zipfile.ZipFile(folder / f"{at}.zip", "w") as made:
+            for eye in ("OD", "OS"):
+                made.writestr(f"{eye}.jpg", draw(at, "R" if eye == "OD" else "L"))
+                made.writestr(f"{eye}.xml", f"<Exam><ID>{number}</ID><Eye>{eye}</Eye></Exam>")
+    (folder / "broken.zip").write_bytes(b"PK")
+    code, out, _ = run("learn", folder, "--worklist", worklist, "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert (found["exports"], found["decided"]) == (6, 6)
+    assert 'archives: ["*.zip"]' in found["text"]
+    assert "//ID: PatientID" in found["text"]
+    (tmp_path / "camera.yaml").write_text(found["text"])
+    assert run("check", tmp_path / "camera.yaml")[0] == 0
 
 
 def test_inspect_shows_xmp_and_iptc(run: Run, exports: Path) -> None:
