@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
 
 from irisdrop.platforms import WorklistUnavailable
 from irisdrop.platforms.association import Peer
-from irisdrop.platforms.mwl import ModalityWorklist, _answers
+from irisdrop.platforms.mwl import MODALITY_WORKLIST, ModalityWorklist, _answers
 
 ZONE = ZoneInfo("America/New_York")
 TODAY = f"{datetime.now(UTC).astimezone(ZONE):%Y%m%d}"
@@ -81,3 +83,23 @@ def test_a_server_that_is_gone_or_keeps_no_such_list_is_no_empty_worklist(
     for port, called in ((free_port(), "WLM"), (wlmscpfs[0], "OTHER"), (storescp[0], "STORESCP")):
         with pytest.raises(WorklistUnavailable):
             ModalityWorklist(Peer("127.0.0.1", port, called, "IRISDROP"), ZONE).changes(None)
+
+
+def test_a_server_that_stops_in_the_middle_of_an_answer_is_unreachable() -> None:
+    over = threading.Event()
+
+    def half(event: Any) -> Iterator[Any]:
+        event.assoc.dul.socket.socket.send(b"\x04\x00\x00\x00\x10\x00half of it")
+        over.wait(100)
+        yield 0x0000, None
+
+    own = AE("WLM")
+    own.add_supported_context(MODALITY_WORKLIST)
+    server = own.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, half)])
+    try:
+        source = ModalityWorklist(Peer("127.0.0.1", server.server_address[1], "WLM", "IRISDROP", wait=1.0), ZONE)
+        with pytest.raises(WorklistUnavailable):
+            source.changes(None)
+    finally:
+        over.set()
+        server.shutdown()
