@@ -7,6 +7,7 @@ from typing import BinaryIO, Final
 
 from irisdrop.identity.parsing.content import Damaged, Span
 
+FIRST: Final = 4096  # bytes: a segment's marker is the next two, a scan's end may be far away
 BLOCK: Final = 1 << 20
 
 # In a scan, FF00 is a data byte, FFD0-FFD7 restart it, and FFFF is fill: whatever else follows FF is a marker.
@@ -46,13 +47,13 @@ def walk(file: BinaryIO, size: int) -> Span | None:
 def _marker(file: BinaryIO, at: int) -> tuple[int, int]:
     """The next marker at or after `at`, and the position behind it; stray bytes between segments are passed over."""
     file.seek(at)
-    carried = b""
-    while block := file.read(BLOCK):
+    carried, most = b"", FIRST
+    while block := file.read(most):
         joined = carried + block
         if found := MARKER.search(joined):
             behind = file.tell() - len(joined) + found.end()
             return joined[found.end() - 1], behind
-        carried = joined[-1:]
+        carried, most = joined[-1:], BLOCK
     raise Damaged("the JPEG ends before its end-of-image marker")
 
 
