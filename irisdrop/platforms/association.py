@@ -45,7 +45,7 @@ class Peer:
         """An association that offers each (SOP class, transfer syntaxes). Raises NoAssociation."""
         import logging
 
-        from pynetdicom import AE, _config
+        from pynetdicom import AE, _config, evt
 
         _config.STORE_SEND_CHUNKED_DATASET = True  # else a file is decoded and coded anew before it is sent
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # it logs names and numbers (pynetdicom#911)
@@ -56,11 +56,15 @@ class Peer:
             own.add_requested_context(sop_class, list(syntaxes))
         tls = (self._tls(), self.host) if self.tls else None
         try:
-            made = own.associate(self.host, self.port, ae_title=self.called, tls_args=tls)
+            made = own.associate(
+                *(self.host, self.port),
+                ae_title=self.called,
+                tls_args=tls,
+                evt_handlers=[(evt.EVT_CONN_OPEN, self._bound)],
+            )
         except (OSError, RuntimeError) as error:
             raise NoAssociation(f"{self.place} can't be reached ({type(error).__name__})") from None
         if made.is_established:
-            self._bound(made)
             return made
         if made.is_rejected:
             primitive = made.acceptor.primitive
@@ -73,12 +77,11 @@ class Peer:
         """For messages."""
         return f"{self.called} at {self.host}:{self.port}"
 
-    def _bound(self, made: Association) -> None:
+    def _bound(self, opened: Any) -> None:
         """pynetdicom waits for ever for a peer that stops reading in the middle, or stops in the middle of an answer."""
-        connection = made.dul.socket.socket
-        if connection is not None:  # None: the peer is gone again, which the next message finds
-            connection.settimeout(self.wait)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = opened.assoc.dul.socket.socket
+        connection.settimeout(self.wait)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _tls(self) -> ssl.SSLContext:
         try:

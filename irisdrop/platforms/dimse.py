@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"  # Study Root Query/Retrieve - FIND
 PLAIN: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 IDLE: Final = 10.0  # seconds that an association is kept for the next image
+PARTING: Final = 2.0  # seconds that a server has to agree to an end, as a stop waits for it
 STORED: Final = frozenset({0x0000, 0x0111, 0xB000, 0xB006, 0xB007})  # 0111: it was there; Bxxx: with a warning
 
 
@@ -132,6 +133,7 @@ class Lines:
                 self._timer.cancel()
                 self._timer = None
         for line in idle:
+            line.acse_timeout = PARTING
             line.release()
 
     def _open(self, instance: Instance, *, query: bool) -> Association:

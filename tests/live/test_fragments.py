@@ -250,15 +250,54 @@ def test_a_server_that_stops_reading_holds_nobody_up(
         pause.wait(0.05)
 
 
+def test_a_server_that_stops_in_the_middle_of_its_greeting_holds_nobody_up(
+    platform: Made, parcel: Parcels, dicom: Dicom
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def half() -> None:
+            connection, _ = listening.accept()
+            connection.recv(10_000)
+            connection.sendall(b"\x02\x00\x00\x00\x01\x00half of it")
+            over.wait(100)
+            connection.close()
+
+        over, serving = threading.Event(), threading.Thread(target=half)
+        serving.start()
+        answer = platform(listening.getsockname()[1], wait=1.0).deliver(parcel(dicom()))
+        over.set()
+        serving.join()
+    assert isinstance(answer, Postponed)
+    assert answer.condition == "PLATFORM_UNREACHABLE"
+
+
+def test_a_server_that_does_not_agree_to_an_end_delays_a_stop_for_seconds(
+    server: Server, platform: Made, parcel: Parcels, dicom: Dicom
+) -> None:
+    over = threading.Event()
+
+    def silent(event: Any) -> None:
+        if event.pdu.pdu_type == 5:  # A-RELEASE-RQ
+            over.wait(100)
+
+    ours = platform(server((evt.EVT_PDU_RECV, silent), (evt.EVT_C_STORE, lambda _: 0)))
+    assert isinstance(ours.deliver(parcel(dicom())), Uploaded)
+    begun = time.monotonic()
+    ours.close()
+    took = time.monotonic() - begun
+    over.set()
+    assert took < 20
+
+
 def test_an_image_may_take_longer_than_an_answer_as_long_as_it_moves(
     server: Server, platform: Made, parcel: Parcels, dicom: Dicom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pause, bound = threading.Event(), Peer._bound
 
-    def narrow(peer: Peer, made: Any) -> None:
+    def narrow(peer: Peer, opened: Any) -> None:
         """Else this machine's own buffers hold all of the image at once, as no slow line does."""
-        bound(peer, made)
-        made.dul.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        bound(peer, opened)
+        opened.assoc.dul.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
 
     def slow(event: Any) -> None:
         if len(event.data) > 10_000:
