@@ -17,7 +17,7 @@ from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import FaultyFile
-from irisdrop.vocabulary.images import ImageFile
+from irisdrop.vocabulary.images import ARCHIVE, ImageFile, split_name
 from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 
@@ -36,7 +36,12 @@ def open_desk(
         profile = profile_of(image.camera, profiles, journal)
         return objections_of(image, entry, eye, profile, config, mismatched=journal.mismatched(image.id))
 
-    return Quarantine(journal, orders, spool, clock, against, config.undo)
+    def unpacks(image: ImageFile) -> bool:
+        profile = profile_of(image.camera, profiles, journal)
+        whole = ARCHIVE.search(image.name) is None
+        return whole and profile is not None and profile.unpacks(split_name(image.name)[1])
+
+    return Quarantine(journal, orders, spool, clock, against, config.undo, unpacks)
 
 
 def profile_of(camera: str, profiles: Callable[[str], DeviceProfile | None], journal: Journal) -> DeviceProfile | None:

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from irisdrop.agent import Agent
+from irisdrop.desk import open_desk
+from irisdrop.outcome.quarantine import Quarantine
 from irisdrop.profiles.config import load_config
 from irisdrop.record.spool import Spool
 from irisdrop.reference.retina import draw
 from irisdrop.reference.server import ReferencePlatform
+from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
@@ -126,6 +129,11 @@ def images(agent: Agent, state: State, count: int, seconds: float = 60) -> list[
     return found
 
 
+def desk(agent: Agent) -> Quarantine:
+    """Where a person decides."""
+    return open_desk(agent.config, agent.journal, agent.orders, agent.spool, agent.clock, agent.profiles.get)
+
+
 def pack(file: Path, members: dict[str, bytes]) -> None:
     """A camera writes an archive and renames it into place."""
     with zipfile.ZipFile(file.with_suffix(".part"), "w") as made:
@@ -152,7 +160,7 @@ def test_the_members_of_an_archive_are_delivered_each_to_its_order(site: Callabl
         assert (counts[State.DELIVERED], counts[State.SEEN], counts[State.QUARANTINED]) == (3, 0, 0)
 
 
-def test_an_archive_that_leads_out_is_refused_and_can_be_released_when_it_is_mended(
+def test_an_archive_that_cant_be_opened_is_kept_whole_though_its_name_is_used_again(
     site: Callable[[str], Path],
 ) -> None:
     exports = site(ARCHIVE)
@@ -160,9 +168,61 @@ def test_an_archive_that_leads_out_is_refused_and_can_be_released_when_it_is_men
         pack(exports / "export.zip", {"../000815/R1.jpg": draw(1, "R")})
         refused = images(agent, State.QUARANTINED, 1)[0]
         assert (refused.reason, refused.detail) == (Code.UNREADABLE, "a member's name leads out of the archive")
-        pack(exports / "export.zip", {"000815/R1.jpg": draw(1, "R")})
+        content = (exports / "export.zip").read_bytes()
+        pack(exports / "export.zip", {"000815/R1.jpg": draw(2, "R")})
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
-        assert [image.id for image in images(agent, State.DISCARDED, 1)] == [refused.id]  # nobody needs to look at it
+        assert agent.journal.get(refused.id) == refused
+        assert agent.spool.file(refused.digest or "").read_bytes() == content
+
+
+def test_an_archive_that_grew_on_asks_nobody_about_its_beginning(site: Callable[[str], Path]) -> None:
+    exports = site(ARCHIVE)
+    with running(exports) as agent:
+        pack(exports / "whole", {"000815/R1.jpg": draw(1, "R")})
+        whole = (exports / "whole").read_bytes()
+        (exports / "export.zip").write_bytes(whole[:-9])
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        assert refused.detail == "it stopped before its end"
+        with (exports / "export.zip").open("ab") as file:
+            file.write(whole[-9:])
+        images(agent, State.DELIVERED, 1)
+        assert [image.id for image in images(agent, State.DISCARDED, 1)] == [refused.id]
+
+
+def test_a_refused_archive_is_opened_again_when_it_is_released_and_given_to_no_order(
+    site: Callable[[str], Path],
+) -> None:
+    """Once the profile takes what it holds."""
+    exports = site(ARCHIVE)
+    with running(exports) as agent:
+        pack(exports / "export.zip", {"000815/R1.jpeg": draw(1, "R")})
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        assert refused.detail == "it holds no image that the profile takes"
+        with pytest.raises(Foreseen) as told:
+            desk(agent).assign(refused.id, "E000815", by="Dr. Muster", eye="R")
+        assert told.value.code == "AN_ARCHIVE"
+        edited = ARCHIVE.replace('["*.jpg"]', '["*.jpg", "*.jpeg"]').replace(r"\.jpg'", r"\.jpe?g'")
+        (exports.parent / "camera.yaml").write_text(edited)
+        deadline = time.monotonic() + 60
+        while not agent.profiles["room-1"].takes_image("a.jpeg"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        desk(agent).release(refused.id, by="Dr. Muster")
+        assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+        assert agent.journal.get(refused.id).state is State.VANISHED
+        assert not agent.spool.holds(refused.digest or "")
+
+
+def test_a_refused_archive_that_is_gone_stays_with_a_person_when_it_is_released(site: Callable[[str], Path]) -> None:
+    exports = site(ARCHIVE)
+    with running(exports) as agent:
+        pack(exports / "export.zip", {"../000815/R1.jpg": draw(1, "R")})
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        (exports / "export.zip").unlink()
+        desk(agent).release(refused.id, by="Dr. Muster")
+        (again,) = images(agent, State.QUARANTINED, 1)
+        assert (again.id, again.digest) == (refused.id, refused.digest)
+        assert agent.spool.holds(refused.digest or "")
 
 
 def text(patient: str, eye: str) -> bytes:

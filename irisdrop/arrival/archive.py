@@ -19,7 +19,7 @@ from irisdrop.arrival.directory import Hostile, Listed, content, listed
 from irisdrop.arrival.ending import ended
 from irisdrop.arrival.sidecars import LARGEST
 from irisdrop.arrival.system import open_plain, reachable
-from irisdrop.arrival.take import Order, Outcome, Refused, SpoolFull, Stopped, agree, pour, refusal, spooling
+from irisdrop.arrival.take import BLOCK, Order, Outcome, Refused, SpoolFull, Stopped, agree, pour, refusal, spooling
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import shown
@@ -63,11 +63,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """Every image of an archive of these bytes is in the spool; `racy` as for a plain file."""
+    """Every image of an archive of these bytes is in the spool; `racy` as for a plain file, and `grown` says that they
+    begin with those of `Order.beginning`."""
 
     members: tuple[Member, ...]
     racy: bool
     digest: str
+    grown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,7 @@ def unpack(
                 return Unpackable("it stopped before its end") if order.force else Unfinished()
             _foresee(order, members, profile, spool, known)
             racy = order.looked.mtime_ns / 1e9 > now - 2.0
-            found, digest = _through_copy(order, file, profile, spool, stopped, known)
-            return Unpacked(found, racy, digest)
+            return replace(_through_copy(order, file, profile, spool, stopped, known), racy=racy)
     except Refused as refused:
         return refused.outcome
     except Hostile as hostile:
@@ -163,7 +164,7 @@ def _through_copy(
     spool: Spool,
     stopped: Callable[[], bool],
     known: Callable[[str], Set[str | None]],
-) -> tuple[tuple[Member, ...], str]:
+) -> Unpacked:
     """Copy the archive, so that nobody changes it while it is read, and take its images from the copy."""
     size = order.looked.size
     with _room(spool, size):
@@ -177,11 +178,24 @@ def _through_copy(
                     for one in fresh:
                         _keep(order, archive, one, spool, stopped)
                 new = {one.listed.path for one in fresh}
-                return tuple(_member(order, archive, one, spool, new) for one in every), copy.digest
+                found = tuple(_member(order, archive, one, spool, new) for one in every)
+                return Unpacked(found, racy=False, digest=copy.digest, grown=_grown(archive, order.beginning))
         finally:
             # On a full disk the copy is what must go first.
             with contextlib.suppress(OSError):
                 copy.abandon()
+
+
+def _grown(archive: BinaryIO, beginning: tuple[int, str] | None) -> bool:
+    """Whether an archive begins with bytes of this size and digest: what was refused at its path was only its beginning."""
+    if beginning is None:
+        return False
+    left, digest = beginning[0], hashlib.sha256()
+    archive.seek(0)
+    while left and (block := archive.read(min(left, BLOCK))):
+        digest.update(block)
+        left -= len(block)
+    return not left and digest.hexdigest() == beginning[1]
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -87,8 +87,7 @@ class Intake:
             return Incomplete()
         if isinstance(opened, Unpackable) or (isinstance(opened, Unpacked) and not opened.members):
             detail = opened.detail if isinstance(opened, Unpackable) else "it holds no image that the profile takes"
-            self._turn_away(arrival, pending, Code.UNREADABLE, detail)
-            return NotPlain()
+            return self._keep_refused(arrival, pending, order, detail, stopped)
         if not isinstance(opened, Unpacked):
             return opened
         racy = opened.racy and not pending.racy
@@ -103,6 +102,21 @@ class Intake:
         self.on_settled()
         return Taken("", order.looked.size, racy, True, False, True)
 
+    def _keep_refused(
+        self, arrival: Arrival, pending: Pending, order: Order, detail: str, stopped: Callable[[], bool]
+    ) -> Outcome:
+        """An archive that can't be opened goes to quarantine whole, as one image, with its bytes: the camera may use its
+        name again, or clear it away, before anybody has looked. What no spool of this size could hold waits in its folder."""
+        limit = self.spool.budget.limit
+        outcome: Outcome = NotPlain()
+        if order.looked.size <= self.largest and (limit is None or order.looked.size <= limit):
+            outcome = take(replace(order, force=True), self.spool, self.clock.now().timestamp(), stopped)
+            if isinstance(outcome, Taken):
+                return self._settle(arrival, pending, outcome, [], detail)
+        if isinstance(outcome, NotPlain):
+            self._turn_away(arrival, pending, Code.UNREADABLE, detail)
+        return outcome
+
     def _settle_members(self, arrival: Arrival, pending: Pending, opened: Unpacked, racy: bool) -> None:
         """All at once, or of a large archive a part at a time, so that no other image waits for the journal.
 
@@ -116,18 +130,25 @@ class Intake:
                     self._write(arrival.within(member.path), pending, taken, member.flaw)
                 standing = Standing.PENDING
                 if begin + AT_ONCE >= len(fresh):
-                    self._open_archive(arrival, len(opened.members))
+                    self._open_archive(arrival, opened)
                     self._sources.note_archive(self.camera, Source(arrival.path, opened.digest), self.clock.now())
                     standing = Standing.RACY if racy else Standing.SETTLED
                 known = (arrival.base, arrival.fingerprint, standing)
                 self.journal.known.note(arrival.camera, arrival.folder, [known])
 
-    def _open_archive(self, arrival: Arrival, count: int) -> None:
-        """What was noted at an archive's own path is over, also that it could not be read before."""
+    def _open_archive(self, arrival: Arrival, opened: Unpacked) -> None:
+        """What was noted at an archive's own path is over, also that it could not be read before; but one of other bytes
+        was another export, and waits for a person."""
+        count = len(opened.members)
         self.journal.open_archive(arrival, count)
-        for image in self.journal.at_path(arrival.path):
-            if image.state is State.QUARANTINED and image.digest is None and image.reason is Code.UNREADABLE:
+        earlier = self.journal.at_path(arrival.path)
+        for image in earlier:
+            if image.state is not State.QUARANTINED or image.reason is not Code.UNREADABLE:
+                continue
+            if image.digest is None or (opened.grown and image is earlier[-1]):
                 self.journal.move(image, Event.SUPERSEDE, AGENT, f"the file is an archive of {count} images now")
+        if self.spool.holds(opened.digest) and not self.journal.with_digest(opened.digest):
+            self.spool.drop(opened.digest)  # it was refused, and released: all that it holds is an image of its own now
 
     @property
     def _sources(self) -> Sources:
@@ -158,9 +179,10 @@ class Intake:
             force=force or pending.racy,
         )
 
-    def _settle(self, arrival: Arrival, pending: Pending, taken: Taken, beside: list[Source]) -> Outcome:
-        flaw = None
-        if not taken.complete:
+    def _settle(
+        self, arrival: Arrival, pending: Pending, taken: Taken, beside: list[Source], flaw: str | None = None
+    ) -> Outcome:
+        if flaw is None and not taken.complete:
             flaw = "it is empty" if taken.size == 0 else "it stopped before the end of its format"
         try:
             image = self.journal.share(lambda: self._write(arrival, pending, taken, flaw, beside))

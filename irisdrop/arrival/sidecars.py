@@ -155,7 +155,8 @@ class Sidecars:
         waiting = self._waiting(self._beyond, AT_ONCE)
         self._beyond = waiting[-1].id if len(waiting) == AT_ONCE else 0
         for image in waiting:
-            if ARCHIVE.search(image.name) is None and image.digest is not None:
+            within = ARCHIVE.search(image.name) is not None or profile.unpacks(os.path.basename(image.path))  # noqa: PTH119
+            if not within and image.digest is not None:
                 self._look_after(image, profile)
         if not self._beyond:
             oldest = self.clock.monotonic() - FORGET

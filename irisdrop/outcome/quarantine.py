@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from irisdrop.record.attempts import Attempts
@@ -29,22 +30,32 @@ class Contradiction(Protocol):
 
 
 Objections = Callable[[ImageFile, WorklistEntry, str], Sequence[Contradiction]]
+Unpacks = Callable[[ImageFile], bool]
 
 
 class Quarantine:
-    """Assign, release, discard, undo and recall. `objections` says what an image says against an order for an eye.
+    """Assign, release, discard, undo and recall. `objections` says what an image says against an order for an eye,
+    `unpacks` whether it is a whole archive, kept because it could not be opened.
 
     `version`, where given, is that of the image that the person saw: Foreseen where it changed since.
     """
 
     def __init__(
-        self, journal: Journal, orders: Orders, spool: Spool, clock: Clock, objections: Objections, undo: float
+        self,
+        journal: Journal,
+        orders: Orders,
+        spool: Spool,
+        clock: Clock,
+        objections: Objections,
+        undo: float,
+        unpacks: Unpacks = lambda _: False,
     ) -> None:
         self._journal = journal
         self._orders = orders
         self._spool = spool
         self._clock = clock
         self._objections = objections
+        self._unpacks = unpacks
         self._undo = timedelta(seconds=undo)
         self._attempts = Attempts(journal, clock)
 
@@ -92,7 +103,8 @@ class Quarantine:
             )
 
     def release(self, number: int, *, by: str, why: str = "released", version: int | None = None) -> ImageFile:
-        """Back to the start, to be read and decided again; one that was never spooled is looked at again."""
+        """Back to the start, to be read and decided again; one that was never spooled, or is an archive that still lies in
+        its folder, is looked at again there."""
         with self._journal.transaction():
             image = self._in(number, version, State.QUARANTINED)
             if image.reason is Code.RECEIPT_MISMATCH or self._journal.mismatched(number):
@@ -102,7 +114,7 @@ class Quarantine:
                     "call the platform's integration administrator; then discard the image or assign it.",
                 )
             cleared = dict.fromkeys(("reason", "detail", "entry", "eye", "assigned_by", "not_before", "replaces"))
-            if image.digest is None or not self._spool.holds(image.digest):
+            if image.digest is None or not self._spool.holds(image.digest) or self._opens_again(image):
                 return self._journal.move(image, Event.RELOOK, by, why, digest=None, size=None, **cleared)
             return self._journal.move(image, Event.RELEASE, by, why, **cleared)
 
@@ -158,7 +170,19 @@ class Quarantine:
             raise Foreseen("CHANGED", f"Image {number} changed since you looked at it.", "look at it again.")
         return image
 
+    def _opens_again(self, image: ImageFile) -> bool:
+        try:
+            return self._unpacks(image) and Path(image.path).stat().st_size == image.size
+        except OSError:
+            return False
+
     def _assignable(self, image: ImageFile, entry: str) -> WorklistEntry:
+        if self._unpacks(image):
+            raise Foreseen(
+                "AN_ARCHIVE",
+                f"Image {image.id} is an archive and no picture.",
+                "export its pictures again, or discard it.",
+            )
         if image.digest is None or not self._spool.holds(image.digest):
             raise Foreseen("NO_BYTES", f"Image {image.id} was never spooled.", "release it or export it again.")
         order = self._orders.get(entry)
