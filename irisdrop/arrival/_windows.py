@@ -7,8 +7,11 @@ import errno
 import msvcrt
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
+from irisdrop.arrival.entries import Entry, in_pieces
 from irisdrop.arrival.shapes import Shape
 from irisdrop.record.known import Fingerprint, Remembered, signed
 
@@ -58,6 +61,11 @@ def in_the_cloud(status: os.stat_result) -> bool:
     """Whether opening the file would fetch it from a cloud."""
     info: Any = status
     return bool(info.st_file_attributes & RECALL)
+
+
+def listed(folder: str, turn: AbstractContextManager[object]) -> Iterator[list[Entry]]:  # noqa: ARG001
+    """A folder's entries in pieces; here a listing tells all that `lstat` does."""
+    return in_pieces(reachable(folder))
 
 
 def reachable(path: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
+from irisdrop.arrival.distance import Distance
 from irisdrop.arrival.firststart import FirstStart
 from irisdrop.arrival.ground import Ground, Presence
 from irisdrop.arrival.intake import Intake
@@ -65,7 +66,8 @@ class Lookout:
         self._woken = threading.Event()
         self._stop = threading.Event()
         self._first = FirstStart(camera, journal, clock)
-        self._ground = Ground(camera.name, self._root, journal, conditions)
+        self._distance = Distance(camera.name, self._root)
+        self._ground = Ground(camera.name, self._root, journal, conditions, self._distance)
         self._supervision = Supervision(camera, self._root, conditions, clock, self._woken.set)
         self._sidecars = Sidecars(camera.name, self._root, journal, spool, clock, profile, on_settled)
         self._intake = Intake(
@@ -81,7 +83,14 @@ class Lookout:
             self._sidecars,
         )
         self._reception = Reception(
-            self._intake, profile, self._ground, conditions, clock, self._woken, self._supervision.missed
+            self._intake,
+            profile,
+            self._ground,
+            conditions,
+            clock,
+            self._woken,
+            self._supervision.missed,
+            self._distance,
         )
         self._tend_at = 0.0
         self._scan_at = 0.0
@@ -122,6 +131,7 @@ class Lookout:
                 self._clock.wait(self._woken, self._seconds_to_wait())
         finally:
             self._supervision.close()
+            self._distance.close()
             self._reception.close()
 
     def once(self) -> None:
@@ -137,13 +147,14 @@ class Lookout:
                 self._turn()
         finally:
             self._supervision.close()
+            self._distance.close()
             self._reception.close()
 
     # ------------------------------------------------------------------ turns
 
     def _begin(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._reception.stopped = stop.is_set
+        self._reception.stopped = self._distance.stopped = stop.is_set
         self._scan_at = 0.0
         try:
             self._clear_locked()
@@ -275,7 +286,7 @@ class Lookout:
         """Everything below the folder, compared with what is known; files that are ready meanwhile do not wait."""
         self._scan_at = self._clock.monotonic() + self._supervision.mode.rescan(self.camera.rescan)
         self._first.begin()
-        scan = Scan(self._root, self.camera.name, self._journal.known, profile.takes)
+        scan = Scan(self._root, self.camera.name, self._journal.known, profile.takes, self._distance)
         self._catching_up, catching_up = False, self._catching_up
         lost: list[Batch] = []
         for batch in scan.walk():
@@ -299,7 +310,7 @@ class Lookout:
 
     def _scan_below(self, profile: DeviceProfile, folder: str) -> None:
         """A folder that has just appeared: what was put into it before it was watched."""
-        scan = Scan(self._root, self.camera.name, self._journal.known, profile.takes)
+        scan = Scan(self._root, self.camera.name, self._journal.known, profile.takes, self._distance)
         for batch in scan.walk(folder):
             self._take_up(batch.found, announced=True)
 

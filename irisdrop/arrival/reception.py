@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from irisdrop.arrival.distance import Answer, Distance
 from irisdrop.arrival.ground import Ground
 from irisdrop.arrival.hold import Hold
 from irisdrop.arrival.intake import Intake
@@ -63,6 +64,7 @@ class Reception:
         clock: Clock,
         woken: threading.Event,
         missed: Callable[[], None],
+        distance: Distance,
     ) -> None:
         assert intake.sidecars is not None
         self.camera = intake.camera
@@ -78,6 +80,7 @@ class Reception:
         self._clock = clock
         self._woken = woken
         self._missed = missed
+        self._distance = distance
         self._hold = Hold(conditions)
         self._takers = Takers(self.camera)
         self._untold: set[str] = set()  # subjects of conditions whose files are followed no longer
@@ -138,23 +141,26 @@ class Reception:
             self._conditions.clear("FILE_LOCKED", next(iter(self._untold)))
             self._untold.pop()
         now = self._clock.monotonic()
+        due = []
         for pending in self.settling.due(now, AT_ONCE):
             if self._hold.holds(pending, now):
                 self.settling.schedule(pending, self._hold.until)
             else:
-                self._look(profile, pending, now)
+                due.append(pending)
+        answers = self._distance.looks([below(self._root, pending.folder, pending.base) for pending in due])
+        for pending, answer in zip(due, answers, strict=False):
+            self._look(profile, pending, now, answer)
         self._hold.look(self.settling.all())
 
-    def _look(self, profile: DeviceProfile, pending: Pending, now: float) -> None:
-        try:
-            seen = fingerprint(os.lstat(reachable(below(self._root, pending.folder, pending.base))))
-        except (FileNotFoundError, NotADirectoryError):
+    def _look(self, profile: DeviceProfile, pending: Pending, now: float, answer: Answer) -> None:
+        if isinstance(answer, FileNotFoundError | NotADirectoryError):
             self.settling.schedule(pending, now + MISSING_AGAIN)
             self.lose(pending.folder, [pending.base])
             return
-        except OSError as error:
-            self._hinder(pending, os.strerror(error.errno or 0))
+        if isinstance(answer, OSError):
+            self._hinder(pending, os.strerror(answer.errno or 0))
             return
+        seen = fingerprint(answer)
         if seen != pending.fingerprint:
             self.alive(pending, seen)
             return

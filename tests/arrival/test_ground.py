@@ -6,14 +6,20 @@ import os
 
 import pytest
 
+from irisdrop.arrival.distance import Distance
 from irisdrop.arrival.ground import Ground, Presence
 from irisdrop.arrival.scan import Scan
 from irisdrop.record.known import Fingerprint, Standing
 
 
+def made(site) -> Ground:
+    distance = Distance("room-2", str(site.exports))
+    return Ground("room-2", str(site.exports), site.journal, site.conditions, distance)
+
+
 @pytest.fixture
 def ground(site) -> Ground:
-    return Ground("room-2", str(site.exports), site.journal, site.conditions)
+    return made(site)
 
 
 def scanned(site) -> Scan:
@@ -58,7 +64,7 @@ def test_another_folder_with_other_files_tells_no_removals(site, ground, picture
     ground.look()
     assert not ground.firm()
     assert not ground.judge(scanned(site))
-    again = Ground("room-2", str(site.exports), site.journal, site.conditions)
+    again = made(site)
     again.look()
     assert not again.judge(scanned(site))
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from irisdrop.arrival import listings
+from irisdrop.arrival.distance import Distance
+from irisdrop.arrival.entries import Entry
 from irisdrop.arrival.scan import News, Scan
 from irisdrop.arrival.system import fingerprint
 from irisdrop.record.journal import Journal
 from irisdrop.record.known import Fingerprint, Known, Standing
 from irisdrop.vocabulary.clock import SystemClock
+
+FAR = False
 
 
 @pytest.fixture
@@ -27,9 +34,19 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(params=["near", "far"], autouse=True)
+def far(request: pytest.FixtureRequest) -> bool:
+    """Every scan finds the same in a folder of this machine and on a share."""
+    global FAR
+    FAR = request.param == "far"
+    return FAR
+
+
 def scan(root: Path, memory: Known) -> tuple[Scan, dict[str, News], set[str]]:
     """The scan, what needs something by name, and what is gone."""
-    made = Scan(str(root), "room-2", memory, lambda name: name.endswith(".jpg"))
+    distance = Distance("room-2", str(root))
+    distance.near = not FAR
+    made = Scan(str(root), "room-2", memory, lambda name: name.endswith(".jpg"), distance)
     found: dict[str, News] = {}
     gone: set[str] = set()
     for batch in (*made.walk(), *made.lost_folders()):
@@ -147,15 +164,23 @@ def test_an_unreadable_folder_is_not_an_empty_one(root: Path, memory: Known, mon
     """beats#51694: unreadable was treated as deleted."""
     put(root, "a.jpg", "p/b.jpg", "p/deep/c.jpg", "q/d.jpg")
     know(memory, root, Standing.SETTLED, "a.jpg", "p/b.jpg", "p/deep/c.jpg", "q/d.jpg")
-    real = os.scandir
+    real, real_far = os.scandir, listings.listed
 
-    def listing(path: str) -> object:
+    def refuse(path: str) -> None:
         if path.endswith("/p"):
             raise PermissionError(13, "Permission denied")
+
+    def listing(path: str) -> object:
+        refuse(path)
         return real(path)
+
+    def far_listing(path: str, turn: AbstractContextManager[object]) -> Iterator[list[Entry]]:
+        refuse(path)
+        return real_far(path, turn)
 
     (root / "q" / "d.jpg").unlink()
     monkeypatch.setattr(os, "scandir", listing)
+    monkeypatch.setattr(listings, "listed", far_listing)
     made, found, gone = scan(root, memory)
     assert (found, gone) == ({}, {"q/d.jpg"})
     assert list(made.unreadable) == ["p"]
@@ -195,3 +220,50 @@ def test_a_folder_of_many_files_is_compared_in_pieces(root: Path, memory: Known,
     (root / "700.jpg").unlink()
     (root / "701.jpg").write_bytes(picture(b"other"))
     assert scan(root, memory)[1:] == ({"701.jpg": News.CHANGED}, {"700.jpg"})
+
+
+def test_a_file_that_the_disk_can_say_nothing_of_delays_no_other_and_is_not_gone(
+    root: Path, memory: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bad inode, and everything that was listed after it would never have been found."""
+    put(root, "a.jpg", "bad.jpg", "known-bad.jpg", "z.jpg", "p/b.jpg")
+    know(memory, root, Standing.SETTLED, "known-bad.jpg")
+    broken_looks(monkeypatch)
+    made, found, gone = scan(root, memory)
+    assert (found, gone) == ({"a.jpg": News.NEW, "z.jpg": News.NEW, "p/b.jpg": News.NEW}, set())
+    assert (made.hidden, made.unreadable) == (2, {})
+
+
+class Broken:
+    """An entry whose inode can't be read where its name says so."""
+
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        self._entry, self.name = entry, entry.name
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        return self._entry.is_dir(follow_symlinks=follow_symlinks)
+
+    def is_symlink(self) -> bool:
+        return self._entry.is_symlink()
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        if "bad" in self.name:
+            raise OSError(5, "Input/output error")
+        return self._entry.stat(follow_symlinks=follow_symlinks)
+
+
+def broken_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, real_stat = os.scandir, os.stat
+
+    @contextmanager
+    def listing(path: str) -> Iterator[Iterator[Broken]]:
+        with real(path) as entries:
+            yield (Broken(entry) for entry in entries)
+
+    def look(path: str, **options: Any) -> os.stat_result:
+        if "bad" in str(path):
+            raise OSError(5, "Input/output error")
+        return real_stat(path, **options)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    monkeypatch.setattr(os, "stat", look)
