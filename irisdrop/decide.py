@@ -44,7 +44,7 @@ Read = tuple[DeviceProfile | None, Identified | Refusal, Receipt | None]
 LONGEST_LOOK = 0.25  # seconds to wait for one that is being read before others are looked at
 DECIDED = "decided.change"  # meta key: the worklist's change up to which everything was decided
 TOGETHER = 16  # images that are decided in one commit
-TICK = 5.0  # seconds between looks at who has run out of patience
+TICK = 5.0  # seconds between looks at who has run out of patience, and whether another process wrote anything
 
 
 class Decider:
@@ -86,15 +86,25 @@ class Decider:
         while not stop.is_set():
             self.woken.clear()
             try:
+                seen = self._journal.database.version()
                 self.turn()
                 self._conditions.clear("STAGE_FAILED", "deciding")
+                self._rest(seen)
             except ParsersClosed:
                 return
             except Exception as error:  # noqa: BLE001 - told as a Condition, and tried again
                 log.error("deciding failed: %s", place(error))
                 self._conditions.note_failure("deciding", error)
                 self._clock.wait(stop, 1.0)
-            self._clock.wait(self.woken, TICK)
+                self._clock.wait(self.woken, TICK)
+
+    def _rest(self, seen: int) -> None:
+        """Until somebody wakes us, or the journal is not what it was before the last turn. What waits is looked at each
+        time: it may be out of patience, or can be read by now."""
+        waiting = self._journal.in_state(State.SETTLED, State.IDENTIFIED, limit=1)
+        while not self._clock.wait(self.woken, TICK):
+            if waiting or self._journal.database.version() != seen:
+                return
 
     def turn(self) -> bool:
         """Everything that can be decided now; True where anything moved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -584,3 +585,39 @@ def test_a_restart_decides_nothing_twice(room: Room) -> None:
     room.decider.finish()
     assert room.now(image) == image
     assert room.records.journal.decision(image.id) == decision
+
+
+# ---------------------------------------------------------------------- at rest
+
+
+def test_while_nothing_waits_it_asks_only_whether_anything_changed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And sees what another process wrote, which can wake nobody."""
+    turns, ticks, stop = [0], [0], threading.Event()
+    turn, pause = room.decider.turn, threading.Event()
+
+    def counted() -> bool:
+        turns[0] += 1
+        return turn()
+
+    def wait(event: threading.Event, seconds: float) -> bool:
+        ticks[0] += 1
+        return event.wait(seconds / 250)
+
+    monkeypatch.setattr(room.decider, "turn", counted)
+    monkeypatch.setattr(room.records.clock, "wait", wait)
+    room.sync(room.records.entry())
+    thread = threading.Thread(target=room.decider.run, args=(stop,), daemon=True)
+    thread.start()
+    while ticks[0] < 20:
+        pause.wait(0.02)
+    assert turns[0] <= 3
+    image = room.settled()
+    for _ in range(1200):
+        if room.records.journal.get(image.id).state is State.MATCHED:
+            break
+        pause.wait(0.05)
+    assert room.records.journal.get(image.id).state is State.MATCHED
+    stop.set()
+    room.decider.woken.set()
+    thread.join(30)
+    assert not thread.is_alive()

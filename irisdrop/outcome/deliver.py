@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from irisdrop.outcome.backoff import GATE_LONGEST, delay
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 
 PLATFORM = "platform"
 LONGEST_IDLE = 5.0  # seconds
+WATCHED = 60.0  # seconds that the others wait while one of the threads looks for all
 HAND = 16  # images that are begun in one commit, at most
 HAND_SECONDS = 0.1  # in which they will have been sent: a newer image waits no longer for its turn
 HAND_BYTES = 32 << 20
@@ -99,6 +100,7 @@ class Courier:
         self._hand_until = 0.0  # monotonic
         self._pace = HAND_SECONDS  # seconds that an image took lately
         self._choice = threading.Lock()
+        self._watching = threading.Lock()
         self._seen = (clock.now(), clock.monotonic())
         self.woken = threading.Event()
 
@@ -180,12 +182,15 @@ class Courier:
 
     def idle_seconds(self) -> float:
         """How long there is nothing to do; a person's order comes from another process, which can't wake anybody."""
-        wait = max(self._gate.closed_until - self._clock.monotonic(), 0.0)
-        with self._choice:
-            due = self.attempts.next_due(frozenset(self._busy))
-        if due is None:
+        due = self._next_due()
+        if due is None or self._journal.meta(PAUSED):
             return LONGEST_IDLE
+        wait = max(self._gate.closed_until - self._clock.monotonic(), 0.0)
         return min(max(wait, (due - self._clock.now()).total_seconds(), 0.05), LONGEST_IDLE)
+
+    def _next_due(self) -> datetime | None:
+        with self._choice:
+            return self.attempts.next_due(frozenset(self._busy))
 
     def _work(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -193,12 +198,33 @@ class Courier:
                 if (taken := self._take(self._at_once())) is not None:
                     self._deliver(*taken)
                     continue
+                self.woken.clear()
+                if not stop.is_set() and not self._anything_due():
+                    self._rest()
             except Exception as error:  # noqa: BLE001
                 self._failed(error)
                 self._clock.wait(stop, 1.0)
-            self.woken.clear()
-            if not stop.is_set() and not self._anything_due():
-                self._clock.wait(self.woken, self.idle_seconds())
+        self.woken.set()  # one that cleared it in the moment in which we were told to stop must not let another wait
+
+    def _rest(self) -> None:
+        """Until an image may be due: one thread looks for all, and wakes them."""
+        if not self._watching.acquire(blocking=False):
+            self._clock.wait(self.woken, WATCHED)
+            return
+        try:
+            self._watch()
+        finally:
+            self._watching.release()
+        self.woken.set()
+
+    def _watch(self) -> None:
+        while True:
+            seen = self._journal.database.version()
+            nothing = self._next_due() is None  # then only a commit can change that
+            if self._clock.wait(self.woken, self.idle_seconds()):
+                return
+            if not nothing or self._journal.database.version() != seen:
+                return
 
     def _anything_due(self) -> bool:
         if self._gate.closed_until > self._clock.monotonic() or self._journal.meta(PAUSED):

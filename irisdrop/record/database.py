@@ -104,6 +104,7 @@ class Database:
         self._changes = 0  # rows that were written before it began
         self.refused = False  # whether the disk refused the last commit that had something to write
         self._after: list[Callable[[], object]] = []
+        self._listeners: tuple[Callable[[], object], ...] = ()
         self._gathered: dict[Callable[[list[Any]], None], list[Any]] = {}
         self._transaction = _Transaction(self._begin, self._end)
         self._commits = Commits(self.transaction)
@@ -195,13 +196,14 @@ class Database:
             mark("commit.before")
             self._connection.execute("COMMIT")
             mark("commit.after")
-            self.refused &= self._connection.total_changes == self._changes
+            written = self._connection.total_changes != self._changes
+            self.refused &= not written
         except BaseException as error:
             self._roll_back()
             self._tell(error)
             raise
         done, self._after = self._after, []
-        return done
+        return [*done, *self._listeners] if written else done
 
     def _roll_back(self) -> list[Callable[[], object]]:
         self._after = []
@@ -225,6 +227,16 @@ class Database:
         """Call `tell` once the transaction around is committed; never where it is rolled back."""
         with self._lock:
             self._after.append(tell)
+
+    def listen(self, tell: Callable[[], object]) -> None:
+        """Call `tell` after every commit of this connection that wrote; it must not wait for anything."""
+        with self._lock:
+            self._listeners = (*self._listeners, tell)
+
+    def leave(self, tell: Callable[[], object]) -> None:
+        """Call it no more."""
+        with self._lock:
+            self._listeners = tuple(one for one in self._listeners if one != tell)
 
     def gather(self, write: Callable[[list[Any]], None], row: Any) -> None:
         """Keep a row for `write`, which gets all of its rows just before the commit; for what nobody asks meanwhile."""
@@ -269,6 +281,13 @@ class Database:
             except _SQLITE as error:
                 self._tell(error)
                 raise
+
+    def version(self) -> int:
+        """Another number than before where anything was committed, by whomever: one short question instead of many. Ask
+        outside a transaction, and before what is not to be asked again."""
+        row = self.row("PRAGMA data_version")
+        assert row is not None
+        return int(row[0])
 
     def _to_ask(self) -> tuple[AbstractContextManager[Any], sqlite3.Connection]:
         """Who writes asks where he writes; all others have a connection that never waits for a commit."""

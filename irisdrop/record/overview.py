@@ -198,13 +198,11 @@ class Changes:
     """Tells whether anybody wrote to the journal: one number, read through a connection that itself never writes."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._db = Database(path, clock)
+        self._db = Database.to_read(path, clock)
 
     def version(self) -> int:
         """Another number than before where anything was committed since."""
-        row = self._db.row("PRAGMA data_version")
-        assert row is not None
-        return int(row[0])
+        return self._db.version()
 
     def close(self) -> None:
         """Close the connection."""

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from irisdrop.outcome import deliver as module
 from irisdrop.outcome.deliver import Courier
 from irisdrop.record.database import Damaged
+from irisdrop.record.journal import PAUSED
 from irisdrop.record.text import stamp
 from irisdrop.vocabulary.clock import SystemClock
 from irisdrop.vocabulary.deliveries import Parcel, Postponed, Receipt, Refused
@@ -371,6 +373,60 @@ def test_several_workers_deliver_each_image_once_and_stop_when_told(delivery: An
     assert not thread.is_alive()
     assert sorted(delivery.platform.sent) == sorted(image.digest for image in images)
     assert len(delivery.reference.receipts()) == 40
+
+
+class Quick(SystemClock):
+    """Waits a hundredth of the time, and counts how often nobody had ended it."""
+
+    in_vain = 0
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        ended = event.wait(seconds / 100)
+        self.in_vain += not ended
+        return ended
+
+
+def test_while_nothing_is_due_one_thread_looks_for_all_and_asks_only_whether_anything_changed(
+    delivery: Any, records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WATCHED", 6000.0)
+    entry, clock, together = delivery.order(), Quick(), threading.Barrier(4)
+    records.clock.set(clock.now())
+
+    def waits_for_the_others(parcel: Parcel) -> Any:
+        together.wait(60)
+        return None
+
+    delivery.platform.always = waits_for_the_others
+    courier = Courier(
+        records.journal, records.spool, records.orders, delivery.platform, records.conditions, clock, workers=4
+    )
+    asked: list[int] = []
+    due = courier.attempts.due
+    monkeypatch.setattr(courier.attempts, "due", lambda *more: asked.append(1) or due(*more))
+    stop, pause = threading.Event(), threading.Event()
+    thread = threading.Thread(target=courier.run, args=(stop,), daemon=True)
+    thread.start()
+    while clock.in_vain < 20:
+        pause.wait(0.02)
+    assert len(asked) <= 16
+    with records.journal.transaction():  # as a command of another process does, which can wake nobody
+        images = [delivery.matched(entry, number) for number in range(4)]
+    for _ in range(1200):
+        if not records.journal.in_state(State.MATCHED, limit=1):
+            break
+        pause.wait(0.05)
+    assert {delivery.state(image) for image in images} == {"DELIVERED"}
+    stop.set()
+    courier.woken.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_a_paused_courier_with_an_image_that_is_due_looks_every_few_seconds(delivery: Any) -> None:
+    delivery.matched(delivery.order())
+    delivery.records.journal.set_meta(PAUSED, "anna")
+    assert delivery.courier.idle_seconds() == module.LONGEST_IDLE
 
 
 def test_a_wall_clock_that_is_set_back_by_a_day_holds_nothing_up(delivery: Any, clock: Any) -> None:
