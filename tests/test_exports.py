@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from irisdrop.agent import Agent
+from irisdrop.arrival.sidecars import Sidecars
 from irisdrop.desk import open_desk
 from irisdrop.outcome.quarantine import Quarantine
 from irisdrop.profiles.config import load_config
@@ -260,6 +261,32 @@ def test_an_archive_that_comes_again_with_another_companion_decides_again(site: 
         pack(exports / "export.zip", {**again, "b.xml": text("000816", "OS")})
         found = images(agent, State.DELIVERED, 2)
         assert {(image.id, image.entry) for image in found} == {(refused.id, "E000815"), (waiting.id, "E000816")}
+
+
+def test_a_crash_before_another_companion_of_an_archive_is_noted_decides_again(
+    site: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies in the spool already when the archive is opened again, and the image was read by the former one."""
+    exports = site(BOTH)
+    pictures = {"b.jpg": draw(2, "L")}
+    with running(exports) as agent:
+        pack(exports / "export.zip", {**pictures, "b.xml": text("999999", "OS")})
+        (waiting,) = images(agent, State.IDENTIFIED, 1)
+
+        def dies(*_: object) -> None:
+            raise RuntimeError("the agent dies")
+
+        monkeypatch.setattr(Sidecars, "renewed", dies)
+        pack(exports / "export.zip", {**pictures, "b.xml": text("000816", "OS")})
+        deadline = time.monotonic() + 60
+        while not agent.conditions.subjects("STAGE_FAILED"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert agent.journal.get(waiting.id) == waiting
+    monkeypatch.undo()
+    with running(exports) as agent:
+        (found,) = images(agent, State.DELIVERED, 1)
+        assert (found.id, found.entry) == (waiting.id, "E000816")
 
 
 def test_an_image_waits_for_its_companion_and_is_delivered_by_it(site: Callable[[str], Path]) -> None:

@@ -21,6 +21,7 @@ from irisdrop.arrival.sidecars import LARGEST
 from irisdrop.arrival.system import open_plain, reachable
 from irisdrop.arrival.take import BLOCK, Order, Outcome, Refused, SpoolFull, Stopped, agree, pour, refusal, spooling
 from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.sources import Source
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import shown
 from irisdrop.vocabulary.images import MEMBER
@@ -49,8 +50,8 @@ class Taking(Protocol):
 class Member:
     """One image of an archive whose bytes the spool keeps, or (`new` False) that its path has already.
 
-    `path` is the one within the archive; `flaw` is why nothing can be read from it; `renewed` says that another
-    companion file came with it than is known.
+    `path` is the one within the archive; `flaw` is why nothing can be read from it; `beside` are its companions, by their
+    paths in the journal, and `renewed` says that one of them is another than it was read by.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Member:
     flaw: str | None = None
     new: bool = True
     renewed: bool = False
+    beside: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ class _Chosen:
     beside: tuple[tuple[str, Listed], ...]
     nested: bool
     digest: str = ""
+    digests: tuple[str, ...] = ()  # of what is beside it
 
     @property
     def size(self) -> int:
@@ -106,11 +109,12 @@ def unpack(
     now: float,
     stopped: Callable[[], bool],
     known: Callable[[str], Set[str | None]] = lambda _: frozenset(),
+    noted: Callable[[str, str], str | None] = lambda _, __: None,
 ) -> Unpacked | Unpackable | Unfinished | Outcome:
     """Copy an archive, look at all of it, and put its images into the spool; all of them or none is told.
 
     stat before opening, on the handle, and after the last byte must agree, as for a plain file. `known` are the digests
-    that a member's path has already.
+    that a member's path has already, `noted` that of a companion as the image beside it was last read with it.
     """
     try:
         agree(order, os.lstat(reachable(order.path)))
@@ -123,7 +127,7 @@ def unpack(
                 return Unpackable("it stopped before its end") if order.force else Unfinished()
             _foresee(order, members, profile, spool, known)
             racy = order.looked.mtime_ns / 1e9 > now - 2.0
-            return replace(_through_copy(order, file, profile, spool, stopped, known), racy=racy)
+            return replace(_through_copy(order, file, profile, spool, stopped, known, noted), racy=racy)
     except Refused as refused:
         return refused.outcome
     except Hostile as hostile:
@@ -164,6 +168,7 @@ def _through_copy(
     spool: Spool,
     stopped: Callable[[], bool],
     known: Callable[[str], Set[str | None]],
+    noted: Callable[[str, str], str | None],
 ) -> Unpacked:
     """Copy the archive, so that nobody changes it while it is read, and take its images from the copy."""
     size = order.looked.size
@@ -178,7 +183,7 @@ def _through_copy(
                     for one in fresh:
                         _keep(order, archive, one, spool, stopped)
                 new = {one.listed.path for one in fresh}
-                found = tuple(_member(order, archive, one, spool, new) for one in every)
+                found = tuple(_member(order, archive, one, spool, new, noted) for one in every)
                 return Unpacked(found, racy=False, digest=copy.digest, grown=_grown(archive, order.beginning))
         finally:
             # On a full disk the copy is what must go first.
@@ -218,7 +223,7 @@ def _looked_through(
         raise Hostile("it stopped before its end")
     chosen = list(_chosen(members, profile))
     _look(chosen, size, order.largest)
-    every = [replace(one, digest=_digest(archive, one, stopped)) for one in chosen]
+    every = [_hashed(archive, one, stopped) for one in chosen]
     if any(count > MOST_ALIKE for count in Counter(one.digest for one in every).values()):
         raise Hostile("more of its members are the same picture than any export has")
     return every
@@ -287,16 +292,16 @@ def _bomb(member: Listed) -> bool:
     return member.size > SMALL and member.size > RATIO * max(1, member.packed)
 
 
-def _digest(archive: BinaryIO, one: _Chosen, stopped: Callable[[], bool]) -> str:
-    digest = hashlib.sha256()
-    for block in content(archive, one.listed):
-        digest.update(block)
-        if stopped():
-            raise Refused(Stopped())
-    for _, beside in one.beside:
-        for _ in content(archive, beside):
-            pass
-    return digest.hexdigest()
+def _hashed(archive: BinaryIO, one: _Chosen, stopped: Callable[[], bool]) -> _Chosen:
+    digests = []
+    for member in (one.listed, *(beside for _, beside in one.beside)):
+        digest = hashlib.sha256()
+        for block in content(archive, member):
+            digest.update(block)
+            if stopped():
+                raise Refused(Stopped())
+        digests.append(digest.hexdigest())
+    return replace(one, digest=digests[0], digests=tuple(digests[1:]))
 
 
 # ---------------------------------------------------------------------- keeping
@@ -322,19 +327,30 @@ def _keep(order: Order, archive: BinaryIO, one: _Chosen, spool: Spool, stopped: 
         raise
 
 
-def _member(order: Order, archive: BinaryIO, one: _Chosen, spool: Spool, new: set[str]) -> Member:
-    path, size = one.listed.path, one.listed.size
+def _member(
+    order: Order,
+    archive: BinaryIO,
+    one: _Chosen,
+    spool: Spool,
+    new: set[str],
+    noted: Callable[[str, str], str | None],
+) -> Member:
+    path, size, image = one.listed.path, one.listed.size, _path(order, one)
+    listed_beside = zip(one.beside, one.digests, strict=True)
+    beside = tuple(Source(f"{order.path}{MEMBER}{it.path}", digest) for (_, it), digest in listed_beside)
     if path in new:
         flaw = NESTED if one.nested else _flaw(spool, one)
-        return Member(path, one.digest, size, flaw)
+        return Member(path, one.digest, size, flaw, beside=beside)
     renewed = False
-    for name, beside in one.beside if spool.holds(one.digest) else ():
-        text = b"".join(content(archive, beside))
-        kept = spool.companion(one.digest, _path(order, one), name)
+    for (name, companion), source in zip(one.beside, beside, strict=True) if spool.holds(one.digest) else ():
+        text = b"".join(content(archive, companion))
+        kept = spool.companion(one.digest, image, name)
         if not kept.is_file() or kept.read_bytes() != text:
-            spooling(partial(spool.keep_companion, one.digest, _path(order, one), name, text))
+            spooling(partial(spool.keep_companion, one.digest, image, name, text))
             renewed = True
-    return Member(path, one.digest, size, new=False, renewed=renewed)
+        # Spooled by a life that ended before it was noted: the image was read by the former one.
+        renewed = renewed or noted(source.path, image) not in (None, source.digest)
+    return Member(path, one.digest, size, new=False, renewed=renewed, beside=beside)
 
 
 def _flaw(spool: Spool, one: _Chosen) -> str | None:

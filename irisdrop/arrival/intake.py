@@ -82,7 +82,8 @@ class Intake:
         self, arrival: Arrival, pending: Pending, order: Order, profile: DeviceProfile, stopped: Callable[[], bool]
     ) -> Outcome:
         """Take the images of an archive."""
-        opened = unpack(order, profile, self.spool, self.clock.now().timestamp(), stopped, self._digests)
+        now, noted = self.clock.now().timestamp(), self._sources.companion
+        opened = unpack(order, profile, self.spool, now, stopped, self._digests, noted)
         if isinstance(opened, Unfinished):
             return Incomplete()
         if isinstance(opened, Unpackable) or (isinstance(opened, Unpacked) and not opened.members):
@@ -94,7 +95,7 @@ class Intake:
         if self.sidecars is not None:  # before it is noted that the archive is done: a crash opens it again
             for member in opened.members:
                 if member.renewed:
-                    self.sidecars.renewed(arrival.within(member.path).path, member.digest)
+                    self.sidecars.renewed(arrival.within(member.path).path, member.digest, member.beside)
         try:
             self._settle_members(arrival, pending, opened, racy)
         except _SpoolLost:
@@ -127,7 +128,7 @@ class Intake:
             with self.journal.transaction():
                 for member in fresh[begin : begin + AT_ONCE]:
                     taken = Taken(member.digest, member.size, racy, True, False, True)
-                    self._write(arrival.within(member.path), pending, taken, member.flaw)
+                    self._write(arrival.within(member.path), pending, taken, member.flaw, member.beside)
                 standing = Standing.PENDING
                 if begin + AT_ONCE >= len(fresh):
                     self._open_archive(arrival, opened)

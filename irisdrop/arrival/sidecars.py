@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import PurePath
@@ -163,12 +163,14 @@ class Sidecars:
             for path in [path for path, look in list(self._looks.items()) if look.used < oldest]:
                 del self._looks[path]
 
-    def renewed(self, path: str, digest: str) -> None:
+    def renewed(self, path: str, digest: str, beside: Iterable[Source]) -> None:
         """The companion of an archive's image is another one now, and spooled: an image that it can still decide is read
         again."""
-        for image in self.journal.at_path(path):
-            if image.digest == digest:
-                self._read_again(image.id)
+        with self.journal.transaction():  # so that a crash before it finds other bytes noted than are spooled
+            Sources(self.journal.database).note_companions(self.camera, path, beside, self.clock.now())
+            for image in self.journal.at_path(path):
+                if image.digest == digest:
+                    self._read_again(image.id)
 
     def _waiting(self, beyond: int, limit: int) -> list[ImageFile]:
         since = self.clock.now() - LATE
