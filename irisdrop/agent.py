@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from irisdrop import __version__
-from irisdrop.arrival.archive import member_blocks
 from irisdrop.arrival.lookout import Lookout
+from irisdrop.arrival.members import member_blocks
 from irisdrop.decide import Decider
 from irisdrop.explain import prove
 from irisdrop.hindsight import Hindsight

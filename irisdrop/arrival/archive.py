@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader
-from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from irisdrop.arrival.directory import Hostile, Listed, content, listed
 from irisdrop.arrival.ending import ended
-from irisdrop.arrival.sidecars import LARGEST
+from irisdrop.arrival.members import Chosen, chosen, look
 from irisdrop.arrival.system import open_plain, reachable
 from irisdrop.arrival.take import BLOCK, Order, Outcome, Refused, SpoolFull, Stopped, agree, pour, refusal, spooling
 from irisdrop.profiles.profile import DeviceProfile
@@ -25,25 +22,9 @@ from irisdrop.record.sources import Source
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import shown
 from irisdrop.vocabulary.images import MEMBER
-from irisdrop.vocabulary.keys import canonical
 
-log = logging.getLogger(__name__)
-
-LARGEST_MEMBER: Final = 2 << 30  # bytes, where no configuration says more
-MOST_UNPACKED: Final = 8 << 30  # bytes of all members together
-RATIO: Final = 200  # a picture hardly shrinks; what shrinks to a two-hundredth is a bomb
-SMALL: Final = 1 << 20  # a member so small may be an empty page,
-SMALL_TOGETHER: Final = 64 << 20  # and so may many of them
 MOST_ALIKE: Final = 100  # members of the same bytes: the note of these is written anew for each of them
 NESTED: Final = "an archive within an archive is not opened"
-
-
-class Taking(Protocol):
-    """Which members of an archive are images, and what is beside each: a profile, or whoever has none yet."""
-
-    def takes_image(self, base_name: str) -> bool: ...
-    def companions_of(self, base_name: str) -> tuple[str, ...]: ...
-    def unpacks(self, base_name: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +65,6 @@ class Unpackable:
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """The list of members that ends an archive is not there yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A member that is an image by its name, and what is beside it: the companion's name as the profile has it."""
-
-    listed: Listed
-    beside: tuple[tuple[str, Listed], ...]
-    nested: bool
-    digest: str = ""
-    digests: tuple[str, ...] = ()  # of what is beside it
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes in the spool."""
-        return self.listed.size + sum(one.size for _, one in self.beside)
 
 
 def unpack(
@@ -151,9 +116,9 @@ def _foresee(
     order: Order, members: list[Listed], profile: DeviceProfile, spool: Spool, known: Callable[[str], Set[str | None]]
 ) -> None:
     """Refuse before it is copied what would be refused after it; what is not known yet needs room beside the copy."""
-    chosen = list(_chosen(members, profile))
-    _look(chosen, order.looked.size, order.largest)
-    needed = order.looked.size + sum(one.size for one in chosen if not known(_path(order, one)))
+    images = list(chosen(members, profile))
+    look(images, order.looked.size, order.largest)
+    needed = order.looked.size + sum(one.size for one in images if not known(_path(order, one)))
     limit = spool.budget.limit
     if limit is not None and needed > limit:
         raise Hostile("it holds more than the spool may")
@@ -216,83 +181,20 @@ def _room(spool: Spool, size: int) -> Iterator[None]:
 
 def _looked_through(
     order: Order, archive: BinaryIO, size: int, profile: DeviceProfile, stopped: Callable[[], bool]
-) -> list[_Chosen]:
+) -> list[Chosen]:
     """The members that are images, with their digests: each was unpacked once, and is what the list says."""
     members = listed(archive, size)
     if members is None:
         raise Hostile("it stopped before its end")
-    chosen = list(_chosen(members, profile))
-    _look(chosen, size, order.largest)
-    every = [_hashed(archive, one, stopped) for one in chosen]
+    images = list(chosen(members, profile))
+    look(images, size, order.largest)
+    every = [_hashed(archive, one, stopped) for one in images]
     if any(count > MOST_ALIKE for count in Counter(one.digest for one in every).values()):
         raise Hostile("more of its members are the same picture than any export has")
     return every
 
 
-def _chosen(members: list[Listed], profile: Taking) -> Iterator[_Chosen]:
-    by_name: dict[str, list[Listed]] = {}
-    for one in members:
-        by_name.setdefault(_alike(one.path), []).append(one)
-    taken = {one.path for one in members if profile.takes_image(one.path.rpartition("/")[2])}
-    claimed = {beside for path in taken for _, beside in _companions(path, profile)}
-    for one in members:
-        folder, _, base = one.path.rpartition("/")
-        if base.startswith("._") or "__MACOSX" in folder.split("/"):
-            continue  # a Mac's notes on its files
-        if one.path in taken:
-            alone = len(by_name[_alike(one.path)]) == 1
-            found = ((name, _beside(by_name, path, claimed, alone)) for name, path in _companions(one.path, profile))
-            yield _Chosen(one, tuple((name, it) for name, it in found if it is not None), nested=False)
-        elif profile.unpacks(base):
-            yield _Chosen(one, (), nested=True)
-
-
-def _companions(path: str, profile: Taking) -> Iterator[tuple[str, str]]:
-    """The companions that a member may have: their names as the profile has them, and their paths."""
-    folder, slash, base = path.rpartition("/")
-    for name in profile.companions_of(base):
-        yield name, f"{folder}{slash}{name}"
-
-
-def _beside(by_name: dict[str, list[Listed]], path: str, claimed: Set[str], alone: bool) -> Listed | None:
-    """A member's companion, whatever the case of its name; of two that differ in that alone, the one so written.
-
-    One that is so written for another member is that one's, and of members that differ in case (not `alone`) nobody
-    knows whose it would be.
-    """
-    found = by_name.get(_alike(path), [])
-    exact = [one for one in found if one.path == path]
-    if exact:
-        return exact[0]
-    return found[0] if alone and len(found) == 1 and found[0].path not in claimed else None
-
-
-def _alike(path: str) -> str:
-    """What two names have in common that differ in case or in how they write an umlaut."""
-    return canonical(path).casefold()
-
-
-def _look(chosen: list[_Chosen], size: int, largest: int) -> None:
-    """How much it is: each, and all together."""
-    for member in (*(one.listed for one in chosen), *(beside for one in chosen for _, beside in one.beside)):
-        if member.size > largest:
-            raise Hostile("a member is larger than this site accepts")
-        if _bomb(member):
-            raise Hostile("a member unpacks to far more than a picture would")
-    if any(beside.size > LARGEST for one in chosen for _, beside in one.beside):
-        raise Hostile("a companion file in it is larger than any should be")
-    total = sum(one.size for one in chosen)
-    if total > MOST_UNPACKED:
-        raise Hostile("it unpacks to more than any export has")
-    if total > SMALL_TOGETHER and total > RATIO * size:
-        raise Hostile("it unpacks to far more than pictures would")
-
-
-def _bomb(member: Listed) -> bool:
-    return member.size > SMALL and member.size > RATIO * max(1, member.packed)
-
-
-def _hashed(archive: BinaryIO, one: _Chosen, stopped: Callable[[], bool]) -> _Chosen:
+def _hashed(archive: BinaryIO, one: Chosen, stopped: Callable[[], bool]) -> Chosen:
     digests = []
     for member in (one.listed, *(beside for _, beside in one.beside)):
         digest = hashlib.sha256()
@@ -307,7 +209,7 @@ def _hashed(archive: BinaryIO, one: _Chosen, stopped: Callable[[], bool]) -> _Ch
 # ---------------------------------------------------------------------- keeping
 
 
-def _keep(order: Order, archive: BinaryIO, one: _Chosen, spool: Spool, stopped: Callable[[], bool]) -> None:
+def _keep(order: Order, archive: BinaryIO, one: Chosen, spool: Spool, stopped: Callable[[], bool]) -> None:
     """One member in the spool, its companions first: a crash leaves no image there without them."""
     path = _path(order, one)
     copy = spooling(spool.receive)
@@ -330,7 +232,7 @@ def _keep(order: Order, archive: BinaryIO, one: _Chosen, spool: Spool, stopped: 
 def _member(
     order: Order,
     archive: BinaryIO,
-    one: _Chosen,
+    one: Chosen,
     spool: Spool,
     new: set[str],
     noted: Callable[[str, str], str | None],
@@ -353,7 +255,7 @@ def _member(
     return Member(path, one.digest, size, new=False, renewed=renewed, beside=beside)
 
 
-def _flaw(spool: Spool, one: _Chosen) -> str | None:
+def _flaw(spool: Spool, one: Chosen) -> str | None:
     """Why nothing can be read from a member whose bytes are ours now."""
     if one.listed.size == 0:
         return "it is empty"
@@ -361,57 +263,6 @@ def _flaw(spool: Spool, one: _Chosen) -> str | None:
         return None if ended(whole, one.listed.size) else "it stopped before the end of its format"
 
 
-def _path(order: Order, one: _Chosen) -> str:
+def _path(order: Order, one: Chosen) -> str:
     """The path that a member has in the journal."""
     return f"{order.path}{MEMBER}{one.listed.path}"
-
-
-def member_blocks(path: str) -> Iterator[bytes]:
-    """The bytes of an archive's image by its path in the journal, as far as they can be read; whether they are still those
-    that were read, their digest tells."""
-    for sign in re.finditer(MEMBER, path):
-        try:
-            with os.fdopen(open_plain(path[: sign.start()]), "rb") as file:
-                members = listed(file, os.fstat(file.fileno()).st_size) or []
-                for one in members:
-                    if one.path == path[sign.end() :] and not _bomb(one):
-                        yield from content(file, one)
-                        return
-        except (OSError, Hostile) as error:
-            log.info("an archive can't be read: %s", type(error).__name__)
-
-
-def image_names(path: Path, taking: Taking, largest: int) -> list[str]:
-    """The paths of an archive's images within it, none of which is unpacked. Raises Hostile."""
-    with path.open("rb") as archive:
-        return [one.listed.path for one in _images(archive, taking, largest)]
-
-
-def each_image(path: Path, profile: Taking, largest: int, folder: Path) -> Iterator[tuple[str, Path, dict[str, Path]]]:
-    """The images of an archive, by their path within it: one at a time, as a file in `folder`, with its companions by the
-    names that the profile has for them; gone when the next is asked for. Raises Hostile."""
-    with path.open("rb") as archive:
-        for one in _images(archive, profile, largest):
-            file, beside = folder / "image", {name: folder / str(n) for n, (name, _) in enumerate(one.beside)}
-            _write(archive, one.listed, file)  # its own name may be none that this system has
-            for name, companion in one.beside:
-                _write(archive, companion, beside[name])
-            yield one.listed.path, file, beside
-            for left in folder.iterdir():
-                left.unlink()
-
-
-def _images(archive: BufferedReader, taking: Taking, largest: int) -> list[_Chosen]:
-    size = os.fstat(archive.fileno()).st_size
-    members = listed(archive, size)
-    if members is None:
-        raise Hostile("it stopped before its end")
-    chosen = list(_chosen(members, taking))
-    _look(chosen, size, largest)
-    return chosen
-
-
-def _write(archive: BinaryIO, member: Listed, file: Path) -> None:
-    with file.open("wb") as into:
-        for block in content(archive, member):
-            into.write(block)

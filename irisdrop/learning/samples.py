@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from irisdrop.arrival.archive import LARGEST_MEMBER, each_image, image_names
 from irisdrop.arrival.directory import Hostile
+from irisdrop.arrival.members import LARGEST_MEMBER, each_image, image_names
 from irisdrop.identity.contents import Contents, Wanted, WantedSidecar
 from irisdrop.identity.identify import IMAGES
 from irisdrop.identity.sandbox import ParserFailed, Parsers

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from irisdrop.arrival import archive as module
-from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, member_blocks, unpack
+from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, unpack
 from irisdrop.arrival.directory import Hostile
+from irisdrop.arrival.members import member_blocks
 from irisdrop.arrival.system import fingerprint
 from irisdrop.arrival.take import Changed, Order, SpoolFailed, SpoolFull, Stopped
 from irisdrop.profiles.profile import DeviceProfile, load_profile, parse_profile

@@ -74,8 +74,8 @@ def _members(
     """What would be decided about each image of an archive; about itself where it would be refused."""
     from tempfile import TemporaryDirectory
 
-    from irisdrop.arrival.archive import LARGEST_MEMBER, each_image
     from irisdrop.arrival.directory import Hostile
+    from irisdrop.arrival.members import LARGEST_MEMBER, each_image
     from irisdrop.explain import Explanation
     from irisdrop.identity.identify import Refusal, Sidecar
     from irisdrop.record.text import shown
