@@ -93,7 +93,7 @@ class Budget:
         return self._largest if self._monotonic() - self._asked <= GONE else 0
 
     def _reserve(self) -> int:
-        return min(RESERVE, shutil.disk_usage(self._folder).total // SHARE) if self.reserve is None else self.reserve
+        return kept_free(self._folder, self.reserve)
 
     def _spare(self) -> int:
         """Bytes of the disk above its reserve; a folder that can't be asked is told by the copy that fails."""
@@ -110,6 +110,11 @@ class Budget:
         except OSError:
             return 0
         return min(AHEAD, whole // SHARE)
+
+
+def kept_free(folder: Path, reserve: int | None) -> int:
+    """The bytes of a folder's disk that no image takes, by the `reserve` of the configuration."""
+    return min(RESERVE, shutil.disk_usage(folder).total // SHARE) if reserve is None else reserve
 
 
 def _shown(size: int) -> str:

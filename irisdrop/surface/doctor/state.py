@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from irisdrop.profiles.config import Spool as SpoolSettings
+from irisdrop.record.budget import kept_free
 from irisdrop.record.soundness import Soundness, examined
 from irisdrop.record.system import network_file_system
 from irisdrop.surface.doctor.finding import Case, Finding, broken, look, ok
@@ -37,22 +39,27 @@ def disk(case: Case) -> Iterator[Finding]:
         yield look(text, "make room: that is some days of images only.")
     else:
         yield ok(text)
-    yield from _budget(case, free)
+    yield from _budget(case.config.spool, state / "spool", free, kept_free(there, case.config.spool.reserve))
     if os.name == "posix" and state.is_dir():
         yield from _closed(state)
     yield from _scanners(state)
 
 
-def _budget(case: Case, free: int) -> Iterator[Finding]:
-    assert case.config is not None
-    limit, spool = case.config.spool.limit, case.config.state / "spool"
+def _budget(settings: SpoolSettings, spool: Path, free: int, reserve: int) -> Iterator[Finding]:
+    """What the spool takes, and how far it may grow: by its limit, and by what stays free of the disk."""
     used = sum(path.stat().st_size for path in spool.rglob("*") if path.is_file()) if spool.is_dir() else 0
-    if limit is None:
-        yield ok(f"the spool takes {size(used)} and has no limit of its own")
-    elif limit - used > free:
-        yield look(f"the spool may grow by {size(limit - used)}, more than is free", "make room, or lower the limit.")
+    room = max(0, free - reserve)
+    takes = f"the spool takes {size(used)}"
+    kept = f"{size(reserve)} of the disk stay free (`spool: reserve`)"
+    if room == 0:
+        yield broken(f"{takes} and may not grow: {kept}", "make room on the disk, or lower `spool: reserve`.")
+    elif settings.limit is None:
+        yield ok(f"{takes} and may grow by {size(room)}: " + (kept if reserve else "until the disk is full"))
+    elif settings.limit - used > room:
+        more = f"of {size(settings.limit)}, but may grow by {size(room)} only: {kept}"
+        yield look(f"{takes} {more}", "make room, or lower the limit.")
     else:
-        yield ok(f"the spool takes {size(used)} of {size(limit)}")
+        yield ok(f"{takes} of {size(settings.limit)}")
 
 
 def _closed(state: Path) -> Iterator[Finding]:

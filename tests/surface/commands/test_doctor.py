@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,26 @@ def test_it_changes_nothing(config: Path) -> None:
     for part in PARTS:
         findings(part, case_of(config))
     assert snapshot(config.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("spool", "grade", "words"),
+    [
+        ("", Grade.OK, r"the spool takes 0 B and may grow by .+: .+ of the disk stay free \(`spool: reserve`\)"),
+        ("{reserve: 0B}", Grade.OK, r"the spool takes 0 B and may grow by .+: until the disk is full"),
+        ("{reserve: 900TB}", Grade.BROKEN, r"the spool takes 0 B and may not grow: 900.0 TB of the disk stay free .*"),
+        ("{limit: 1MB}", Grade.OK, r"the spool takes 0 B of 1.0 MB"),
+        ("{limit: 900TB}", Grade.LOOK, r"the spool takes 0 B of 900.0 TB, but may grow by .+ only: .+ stay free .*"),
+    ],
+)
+def test_what_the_spool_may_take_is_what_limit_and_reserve_leave(
+    config: Path, spool: str, grade: Grade, words: str
+) -> None:
+    if spool:
+        config.write_text(config.read_text() + f"spool: {spool}\n")
+    told = [text for text in graded(config, "disk")[grade] if text.startswith("the spool")]
+    assert len(told) == 1
+    assert re.fullmatch(words, told[0])
 
 
 def test_a_probe_leaves_nothing_behind(config: Path) -> None:
