@@ -90,6 +90,7 @@ class Agent:
         self._ended: set[str] = set()  # stages that came to an end by themselves, and not by a fault
         self._closed = False
         self._begun = False
+        self.on_reconfigured: Callable[[], object] = lambda: None  # called when another configuration is in use
         self._join()
 
     def _join(self, former: Courier | None = None) -> None:
@@ -265,6 +266,7 @@ class Agent:
         self._begin()
         self._start_stages()
         log.info("the configuration was edited and is in use")
+        self.on_reconfigured()
 
     def _keep(self, camera: str, profile: DeviceProfile) -> None:
         if self.journal.last_profile(camera) not in (None, profile.text):

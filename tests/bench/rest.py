@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import re
 import shutil
 import subprocess
@@ -14,6 +16,8 @@ from rig import Agent, Sink
 from row import Row, at_most, told
 
 from irisdrop.profiles.config import load_config
+from irisdrop.surface.page.access import secret_of
+from irisdrop.surface.page.knock import knock
 from irisdrop.surface.tray.line import Line
 
 CAMERAS = 5
@@ -22,7 +26,7 @@ TRAY = 2.0  # seconds between the tray's looks
 
 
 def rest(base: Path, seconds: float) -> Iterator[Row]:
-    """Without the page, then with the page open and a tray connected."""
+    """Without the page, then with the page open in a browser and a tray connected."""
     yield from _at_rest(base / "alone", seconds, page=False, most=60)
     yield from _at_rest(base / "seen", seconds, page=True, most=80)
 
@@ -36,8 +40,10 @@ def _at_rest(base: Path, seconds: float, *, page: bool, most: float) -> Iterator
     with Sink() as sink, Agent(base / "agent", sink.url, *folders, page=page) as agent:
         agent.until(lambda: agent.count("DELIVERED") == 4 * CAMERAS, 60)
         if page:
-            line = Line(agent.base / "state", load_config(agent.config).page.port, "bench")
+            port = load_config(agent.config).page.port
+            line = Line(agent.base / "state", port, "bench")
             threading.Thread(target=_look, args=(line, stop), daemon=True).start()
+            threading.Thread(target=_listen, args=(agent.base / "state", port), daemon=True).start()
         stop.wait(RETIRED)
         yield from _figures(agent, seconds, " with page and tray" if page else "", most)
         stop.set()
@@ -46,6 +52,21 @@ def _at_rest(base: Path, seconds: float, *, page: bool, most: float) -> Iterator
 def _look(line: Line, stop: threading.Event) -> None:
     while not stop.wait(TRAY):
         line.look()
+
+
+def _listen(state: Path, port: int) -> None:
+    """What a browser does that shows the page: it hears of every change."""
+    came = knock(port, secret_of(state), "page", "bench")
+    host = {"Host": f"{came.host}:{port}"}
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", f"/enter?code={came.word}", headers=host)
+    entered = connection.getresponse()
+    entered.read()
+    cookie = (entered.headers["Set-Cookie"] or "").partition(";")[0]
+    connection.request("GET", "/live", headers=host | {"Cookie": cookie})
+    with contextlib.suppress(OSError, http.client.HTTPException):  # the agent ends it
+        while connection.getresponse().readline():
+            pass
 
 
 def _figures(agent: Agent, seconds: float, where: str, most: float) -> Iterator[Row]:

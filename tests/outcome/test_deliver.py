@@ -393,9 +393,8 @@ def test_while_nothing_is_due_one_thread_looks_for_all_and_asks_only_whether_any
     entry, clock, together = delivery.order(), Quick(), threading.Barrier(4)
     records.clock.set(clock.now())
 
-    def waits_for_the_others(parcel: Parcel) -> Any:
+    def waits_for_the_others(_: Parcel) -> None:
         together.wait(60)
-        return None
 
     delivery.platform.always = waits_for_the_others
     courier = Courier(

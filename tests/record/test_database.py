@@ -152,6 +152,38 @@ def test_who_only_asks_can_not_write(opened: Database) -> None:
         opened.rows("INSERT INTO meta VALUES ('a', 'b') RETURNING key")
 
 
+def test_who_listens_is_told_of_every_commit_that_wrote_and_of_no_other(opened: Database) -> None:
+    told: list[str] = []
+
+    def tell() -> None:
+        told.append("written")
+
+    opened.listen(tell)
+    opened.answer()
+    with pytest.raises(RuntimeError), opened.transaction():
+        opened.execute("INSERT INTO meta VALUES ('a', 'b')")
+        raise RuntimeError
+    assert told == []
+    with opened.transaction():
+        opened.execute("INSERT INTO meta VALUES ('a', 'b')")
+    assert told == ["written"]
+    opened.leave(tell)
+    with opened.transaction():
+        opened.execute("INSERT INTO meta VALUES ('c', 'd')")
+    assert told == ["written"]
+
+
+def test_the_version_is_another_after_each_commit_of_our_own_and_of_others(opened: Database, clock: Any) -> None:
+    other = Database(opened.path, clock)
+    seen = [opened.version(), opened.version()]
+    for database in (opened, other):
+        with database.transaction():
+            database.execute("INSERT INTO meta VALUES (?, 'b')", (str(len(seen)),))
+        seen += [opened.version(), opened.version()]
+    assert seen[0] == seen[1] != seen[2] == seen[3] != seen[4] == seen[5]
+    other.close()
+
+
 def test_after_a_commit_that_found_the_disk_full_the_next_one_succeeds(opened: Database) -> None:
     pages = opened.execute("PRAGMA page_count").fetchone()[0]
     opened.execute(f"PRAGMA max_page_count = {pages + 1}").fetchall()

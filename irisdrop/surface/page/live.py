@@ -13,6 +13,9 @@ from irisdrop.surface.page.door import COOKIE
 from irisdrop.surface.page.room import Room
 
 STREAMS: Final = 24  # live connections at once
+LOOK: Final = 2.0  # seconds until what another process wrote is seen, or that a session ended
+BREATH: Final = 0.3  # seconds from one change to the next, while many come
+ALIVE: Final = 8  # looks without a change, after which a sign of life is sent
 
 
 class Live:
@@ -31,21 +34,27 @@ class Live:
         async def events() -> AsyncIterator[str]:
             self._streams += 1
             try:
-                known, turns = self.room.office.version(), 0
-                yield "retry: 2000\n\nevent: hello\ndata: 1\n\n"
-                while not self.room.stopping():
-                    await asyncio.sleep(0.4)
-                    turns += 1
-                    if self.room.keeper.session(cookie, "page", by_person=False) is None:
-                        yield "event: locked\ndata: 1\n\n"
-                        return
-                    version = self.room.office.version()
-                    if version != known:
-                        known = version
-                        yield f"event: changed\ndata: {version}\n\n"
-                    elif turns % 40 == 0:
-                        yield ": still here\n\n"
+                with self.room.bell.heard() as rung:
+                    yield "retry: 2000\n\nevent: hello\ndata: 1\n\n"
+                    async for told in self._told(cookie, rung):
+                        yield told
             finally:
                 self._streams -= 1
 
         return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def _told(self, cookie: str | None, rung: asyncio.Event) -> AsyncIterator[str]:
+        known, turns = self.room.office.version(), 0
+        while not self.room.stopping():
+            await self.room.bell.wait(rung, LOOK)
+            turns += 1
+            if self.room.keeper.session(cookie, "page", by_person=False) is None:
+                yield "event: locked\ndata: 1\n\n"
+                return
+            version = self.room.office.version()
+            if version != known:
+                known = version
+                yield f"event: changed\ndata: {version}\n\n"
+                await asyncio.sleep(BREATH)
+            elif turns % ALIVE == 0:
+                yield ": still here\n\n"

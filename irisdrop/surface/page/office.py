@@ -21,6 +21,7 @@ from irisdrop.profiles.profile import DeviceProfile, parse_profile
 from irisdrop.record.attempts import Attempts
 from irisdrop.record.audit import Kind
 from irisdrop.record.conditions import Conditions
+from irisdrop.record.database import Database
 from irisdrop.record.journal import PAUSED, Journal, StaleImage
 from irisdrop.record.orders import Orders
 from irisdrop.record.overview import Changes, Overview
@@ -40,6 +41,7 @@ from irisdrop.vocabulary.states import State
 
 ON_THE_WAY: Final = (State.SEEN, State.SETTLED, State.IDENTIFIED, State.MATCHED, State.UPLOADED)
 EDITED: Final = "the edited profile"
+STANDS: Final = timedelta(seconds=10)  # until what follows from the time alone is seen: that a camera is silent
 SILENT: Final = timedelta(minutes=45)  # no image although somebody is due: worth a look at the camera
 MOST: Final = 20_000  # quarantined images that are looked at
 
@@ -71,9 +73,9 @@ class Office:
         profiles: Callable[[], Mapping[str, DeviceProfile]],
         wake: Callable[[], None] = lambda: None,
         sync: Callable[[], None] | None = None,
-        refused: Callable[[], bool] = lambda: False,
+        agents: Database | None = None,
     ) -> None:
-        """`refused`: whether the disk refused the agent's last commit."""
+        """`agents`: the connection of an agent in this process, whose commits are told at once."""
         self._configured = configured
         config = configured()
         self.clock = clock
@@ -85,12 +87,14 @@ class Office:
         database = self.journal.database
         self.overview = Overview(database)
         self.orders = Orders(database, clock, config.worklist.stale)
-        self.conditions = Conditions(database, clock, refused)
+        self.conditions = Conditions(database, clock, lambda: agents is not None and agents.refused)
+        self._writers = (database,) if agents is None else (database, agents)
         self.attempts = Attempts(self.journal, clock)
         self._changes = Changes(config.state / JOURNAL, clock)
         self._lock = threading.Lock()
         self._replaying = threading.Lock()
         self._quarantine: tuple[int, list[Exam]] = (-1, [])
+        self._standing: tuple[int, Config, datetime, Standing] | None = None
 
     def close(self) -> None:
         """Close our connections."""
@@ -125,8 +129,35 @@ class Office:
                 self._quarantine = (version, exams)
             return exams
 
+    def listen(self, tell: Callable[[], object]) -> None:
+        """Call `tell` after every commit of this process; those of others are seen by `version` alone."""
+        for writer in self._writers:
+            writer.listen(tell)
+
+    def leave(self, tell: Callable[[], object]) -> None:
+        """Call it no more."""
+        for writer in self._writers:
+            writer.leave(tell)
+
+    def known_standing(self) -> Standing | None:
+        """How all is where that was seen just now and nothing changed since, else None; waits for nothing."""
+        known = self._standing
+        if known is None:
+            return None
+        version, config, at, found = known
+        fresh = timedelta(0) <= self.clock.now() - at < STANDS and config is self.config
+        return found if fresh and version == self.version() else None
+
     def standing(self) -> Standing:
-        """How all is."""
+        """How all is, of which every page and the tray icon ask again and again."""
+        if (known := self.known_standing()) is not None:
+            return known
+        version, config, at = self.version(), self.config, self.clock.now()
+        found = self._look()
+        self._standing = (version, config, at, found)
+        return found
+
+    def _look(self) -> Standing:
         counts = self.journal.counts()
         conditions = tuple(self.conditions.active())
         exams = len(self.quarantine()) if counts[State.QUARANTINED] else 0

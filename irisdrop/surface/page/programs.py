@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from irisdrop.surface.page import metrics
+from irisdrop.surface.page.form import apart
 from irisdrop.surface.page.room import Room
 from irisdrop.surface.page.sections import standing
 
@@ -16,8 +17,9 @@ class Programs:
     def __init__(self, room: Room) -> None:
         self.room = room
 
-    def tray_state(self, request: Request) -> Response:  # noqa: ARG002
-        return JSONResponse(standing.tray(self.room.office))
+    async def tray_state(self, request: Request) -> Response:  # noqa: ARG002
+        office = self.room.office
+        return JSONResponse(standing.tray(office.known_standing() or await apart(office.standing)))
 
     def tray_pause(self, request: Request) -> Response:
         self.room.office.pause(request.scope["session_of"].person)

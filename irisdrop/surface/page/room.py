@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from irisdrop.surface.page import words
 from irisdrop.surface.page.access import Doorkeeper, Session
+from irisdrop.surface.page.bell import Bell
 from irisdrop.surface.page.office import Office
 from irisdrop.surface.page.pictures import Pictures
 from irisdrop.surface.page.sections import standing
@@ -31,6 +32,7 @@ class Room:
         self.pictures = pictures
         self.host = host
         self.stopping = stopping
+        self.bell = Bell()  # rung by every commit of this process, and where the page ends
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
             autoescape=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import socket
@@ -16,6 +15,7 @@ import uvicorn
 from irisdrop.record.spool import Spool
 from irisdrop.surface.page.access import Doorkeeper, make_secret
 from irisdrop.surface.page.app import app
+from irisdrop.surface.page.bell import Bell
 from irisdrop.surface.page.door import Door
 from irisdrop.surface.page.office import Office
 from irisdrop.surface.page.pictures import Pictures
@@ -30,18 +30,27 @@ log = logging.getLogger(__name__)
 
 LOOPBACK: Final = "127.0.0.1"
 AGAIN: Final = 20.0  # seconds until a port that was taken is tried again
-LOOK: Final = 1.0  # seconds between looks at the port that the configuration names
 CONNECTIONS: Final = 96  # at once
-LOOK_EVERY: Final = 0.5  # seconds
+LOOK_EVERY: Final = 30.0  # seconds, where no bell rings
 
 
 class _Server(uvicorn.Server):
-    """Looks twice a second whether it shall end; the library's own does so ten times, day and night."""
+    """Is told that it shall end; the library's own looks ten times a second, day and night."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._bell = Bell()
 
     async def main_loop(self) -> None:
         """Until it shall end."""
-        while not await self.on_tick(0):
-            await asyncio.sleep(LOOK_EVERY)
+        with self._bell.heard() as rung:
+            while not await self.on_tick(0):
+                await self._bell.wait(rung, LOOK_EVERY)
+
+    def end(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+        self._bell.ring()
 
 
 class LocalPage:
@@ -66,6 +75,7 @@ class LocalPage:
         self.pictures = Pictures()
         self._stopping = threading.Event()
         room = Room(office, self.keeper, self.pictures, self.host, self._stopping.is_set)
+        self._bell = room.bell
         hosts = frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost", self.host))
         self._server = _Server(
             uvicorn.Config(
@@ -87,12 +97,15 @@ class LocalPage:
     def start(self) -> None:
         """Begin to serve."""
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # it logs what was asked; we log what failed
+        self.office.listen(self._bell.ring)
         self._thread.start()
 
     def stop(self) -> None:
         """End within two seconds; the office stays open."""
+        self.office.leave(self._bell.ring)
         self._stopping.set()
-        self._server.should_exit = True
+        self._bell.ring()
+        self._server.end()
         self._thread.join(3.0)
         self.pictures.close()
         self._listener.close()
@@ -111,6 +124,8 @@ class PageBeside:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._stop = threading.Event()
+        self._woken = threading.Event()
+        agent.on_reconfigured = self._woken.set
         self._thread = threading.Thread(target=self._keep, name="page-beside", daemon=True)
         self.page: LocalPage | None = None
         self._serves: int | None = None  # the port that was asked for
@@ -124,6 +139,7 @@ class PageBeside:
     def __exit__(self, *_: object) -> None:
         """End the page."""
         self._stop.set()
+        self._woken.set()
         self._thread.join(5.0)
 
     def _keep(self) -> None:
@@ -159,9 +175,12 @@ class PageBeside:
     def _wait(self, port: int, seconds: float | None) -> None:
         """Until the end, until the configuration names another port, or for so long."""
         until = None if seconds is None else time.monotonic() + seconds
-        while not self._stop.wait(LOOK) and self._agent.config.page.port == port:
-            if until is not None and time.monotonic() >= until:
+        while not self._stop.is_set() and self._agent.config.page.port == port:
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
                 return
+            self._woken.wait(left)
+            self._woken.clear()
 
 
 def office_of(agent: Agent) -> Office:
@@ -181,5 +200,5 @@ def office_of(agent: Agent) -> Office:
         lambda: agent.profiles,
         wake,
         agent.sync_asked.set,
-        lambda: agent.journal.database.refused,
+        agent.journal.database,
     )

@@ -107,6 +107,32 @@ def test_a_camera_that_fell_silent_while_patients_are_due_is_told(clinic: Any, m
     assert clinic.office.standing().silent == ("room-2",)
 
 
+def test_how_all_is_is_looked_at_once_for_all_who_ask_until_something_changed_or_ten_seconds_are_over(
+    clinic: Any, monkeypatch: Any
+) -> None:
+    """A tray icon on every desk asks every two seconds, day and night."""
+    from datetime import timedelta
+
+    now, looks = [clinic.clock.now()], []
+    counts = clinic.office.journal.counts
+    monkeypatch.setattr(clinic.clock, "now", lambda: now[0])
+    monkeypatch.setattr(clinic.office.journal, "counts", lambda: looks.append(1) or counts())
+    assert clinic.office.known_standing() is None
+    for _ in range(5):
+        assert clinic.office.standing().face == "well"
+    assert len(looks) == 1
+    clinic.settled(b"\xff\xd8 an image", name="a.jpg")  # by another connection
+    assert clinic.office.known_standing() is None
+    assert clinic.office.standing().face == "working"
+    assert clinic.office.known_standing() is not None
+    now[0] += timedelta(seconds=10)
+    assert clinic.office.known_standing() is None
+    clinic.office.standing()
+    now[0] -= timedelta(hours=1)  # the clock was set
+    assert clinic.office.known_standing() is None
+    assert len(looks) == 3
+
+
 def test_the_worklist_is_found_by_name_number_and_birth_date(clinic: Any) -> None:
     clinic.order("000815", "Müller-Lüdenscheidt^Jörg", born="1961-03-07")
     clinic.order("4711", "Muster^Anna", born="1999-12-31")

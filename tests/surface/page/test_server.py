@@ -95,6 +95,7 @@ def test_a_page_whose_new_port_is_taken_stays_where_it_is_and_moves_when_it_can(
     agent: Any = SimpleNamespace(  # what the page needs of one
         config=config,
         clock=clock,
+        journal=journal,
         conditions=Conditions(journal.database, clock),
         spool=Spool(config.state / "spool"),
         profiles={},
@@ -107,6 +108,7 @@ def test_a_page_whose_new_port_is_taken_stays_where_it_is_and_moves_when_it_can(
         squatter.listen()
         port = squatter.getsockname()[1]
         agent.config = replace(config, page=replace(config.page, port=port))
+        agent.on_reconfigured()
         site.within(30, lambda: "PAGE_PORT_TAKEN" in codes())
         assert beside.page is not None and beside.page.port == config.page.port
         assert site.serves()

@@ -6,7 +6,7 @@ from typing import Any
 
 from irisdrop import __version__
 from irisdrop.surface.page import shown, words
-from irisdrop.surface.page.office import Office
+from irisdrop.surface.page.office import Office, Standing
 
 
 def header(office: Office) -> dict[str, Any]:
@@ -33,9 +33,8 @@ def header(office: Office) -> dict[str, Any]:
     }
 
 
-def tray(office: Office) -> dict[str, Any]:
+def tray(standing: Standing) -> dict[str, Any]:
     """What the tray icon is told: counts and words, nobody's name or number."""
-    standing = office.standing()
     worst = standing.conditions[0].title if standing.conditions else ""
     return {
         "face": standing.face,
