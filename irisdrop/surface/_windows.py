@@ -13,3 +13,7 @@ def give_way() -> None:
     kernel: Any = ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
     # A pointer: the handle is -1, of which a plain number passes only the lower half.
     kernel.SetPriorityClass(ctypes.c_void_p(kernel.GetCurrentProcess()), BELOW_NORMAL)
+
+
+def stay_small() -> None:
+    """Nothing: the heap that all threads share is one."""

@@ -14,7 +14,7 @@ import click
 from irisdrop.surface.log import by_journald, open_log
 from irisdrop.surface.opened import chosen, load
 from irisdrop.surface.supervision import keep_watched, notify
-from irisdrop.surface.system import give_way
+from irisdrop.surface.system import give_way, stay_small
 from irisdrop.vocabulary.faults import Foreseen
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def run(config_path: Path | None, once: bool, verbose: bool) -> None:
     """Watch the cameras' folders, match each image with its order, and deliver it."""
+    stay_small()
     stop = threading.Event()
     _stop_on_signals(stop)
     give_way()  # the camera's own software runs on this machine
