@@ -158,11 +158,8 @@ class Decider:
 
     def _decide_together(self, known: list[tuple[ImageFile, Read]]) -> bool:
         """Several images in one commit; where that fails, each in its own."""
-        moved = False
         try:
-            with self._journal.transaction():
-                for image, outcome in known:
-                    moved |= self._identified(image, *outcome)
+            moved = True in self._journal.share(lambda: [self._identified(image, *outcome) for image, outcome in known])
         except Exception:  # noqa: BLE001 - it fails again, and is told of the image to which it belongs
             moved = False
             for image, outcome in known:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from irisdrop.arrival.archive import Unfinished, Unpackable, Unpacked, unpack
+from irisdrop.arrival.ledger import Ledger
 from irisdrop.arrival.scan import below
 from irisdrop.arrival.settling import Pending
 from irisdrop.arrival.sidecars import Changing, Sidecars
@@ -27,6 +28,14 @@ AT_ONCE: Final = 200  # members of an archive that settle in one commit
 
 class _SpoolLost(Exception):
     """The spool dropped the digest between the copy and the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unwritten:
+    """The bytes are in the spool, the journal does not know yet."""
+
+    taken: Taken
+    write: Callable[[], ImageFile | None]
 
 
 @dataclass(slots=True)
@@ -49,8 +58,26 @@ class Intake:
         path = below(self.root, pending.folder, pending.base)
         return Arrival(self.camera, pending.folder, pending.base, path, pending.fingerprint)
 
-    def take(self, pending: Pending, force: bool, stopped: Callable[[], bool]) -> Outcome:
-        """Take one file as far as it goes; errors of the journal are raised."""
+    def take(
+        self,
+        pending: Pending,
+        force: bool,
+        stopped: Callable[[], bool],
+        ledger: Ledger,
+        told: Callable[[Outcome | Exception], None],
+    ) -> None:
+        """Take one file as far as it goes. `told` gets what became of it, once it is written down; never raises."""
+        try:
+            outcome = self._read(pending, force, stopped)
+        except Exception as error:  # noqa: BLE001 - goes to the lookout's thread, which tells it
+            told(error)
+            return
+        if isinstance(outcome, _Unwritten):
+            ledger.enter(outcome.write, lambda found: told(self._settled(outcome.taken, found)))
+        else:
+            told(outcome)
+
+    def _read(self, pending: Pending, force: bool, stopped: Callable[[], bool]) -> Outcome | _Unwritten:
         arrival = self.arrival(pending)
         earlier = self.journal.at_path(arrival.path)
         order = self._order(arrival, pending, earlier, force)
@@ -71,7 +98,7 @@ class Intake:
                     return Changed()  # both are read once more
                 except OSError as error:
                     return refusal(error)  # it waits for its companion file as for itself
-            return self._settle(arrival, pending, outcome, beside)
+            return self._unwritten(arrival, pending, outcome, beside)
         if isinstance(outcome, TooLarge):
             self._turn_away(arrival, pending, Code.TOO_LARGE, f"{outcome.size} bytes")
         elif isinstance(outcome, NotPlain):
@@ -80,7 +107,7 @@ class Intake:
 
     def _open(
         self, arrival: Arrival, pending: Pending, order: Order, profile: DeviceProfile, stopped: Callable[[], bool]
-    ) -> Outcome:
+    ) -> Outcome | _Unwritten:
         """Take the images of an archive."""
         now, noted = self.clock.now().timestamp(), self._sources.companion
         opened = unpack(order, profile, self.spool, now, stopped, self._digests, noted)
@@ -105,7 +132,7 @@ class Intake:
 
     def _keep_refused(
         self, arrival: Arrival, pending: Pending, order: Order, detail: str, stopped: Callable[[], bool]
-    ) -> Outcome:
+    ) -> Outcome | _Unwritten:
         """An archive that can't be opened goes to quarantine whole, as one image, with its bytes: the camera may use its
         name again, or clear it away, before anybody has looked. What no spool of this size could hold waits in its folder."""
         limit = self.spool.budget.limit
@@ -113,7 +140,7 @@ class Intake:
         if order.looked.size <= self.largest and (limit is None or order.looked.size <= limit):
             outcome = take(replace(order, force=True), self.spool, self.clock.now().timestamp(), stopped)
             if isinstance(outcome, Taken):
-                return self._settle(arrival, pending, outcome, [], detail)
+                return self._unwritten(arrival, pending, outcome, [], detail)
         if isinstance(outcome, NotPlain):
             self._turn_away(arrival, pending, Code.UNREADABLE, detail)
         return outcome
@@ -180,16 +207,20 @@ class Intake:
             force=force or pending.racy,
         )
 
-    def _settle(
+    def _unwritten(
         self, arrival: Arrival, pending: Pending, taken: Taken, beside: list[Source], flaw: str | None = None
-    ) -> Outcome:
+    ) -> _Unwritten:
         if flaw is None and not taken.complete:
             flaw = "it is empty" if taken.size == 0 else "it stopped before the end of its format"
-        try:
-            image = self.journal.share(lambda: self._write(arrival, pending, taken, flaw, beside))
-        except _SpoolLost:
+        return _Unwritten(taken, lambda: self._write(arrival, pending, taken, flaw, beside))
+
+    def _settled(self, taken: Taken, found: ImageFile | Exception | None) -> Outcome | Exception:
+        """What became of a file whose bytes are ours, by what came of writing that down."""
+        if isinstance(found, _SpoolLost):
             return Changed()
-        if image is not None:
+        if isinstance(found, Exception):
+            return found
+        if found is not None:
             self.on_settled()
         return taken
 

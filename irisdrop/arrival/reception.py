@@ -14,6 +14,7 @@ from irisdrop.arrival.distance import Answer, Distance
 from irisdrop.arrival.ground import Ground
 from irisdrop.arrival.hold import Hold
 from irisdrop.arrival.intake import Intake
+from irisdrop.arrival.ledger import Ledger
 from irisdrop.arrival.scan import below
 from irisdrop.arrival.settling import Pending, Settling, Verdict, next_look, next_try, verdict
 from irisdrop.arrival.system import fingerprint, reachable
@@ -83,12 +84,14 @@ class Reception:
         self._distance = distance
         self._hold = Hold(conditions)
         self._takers = Takers(self.camera)
+        self._ledger = Ledger(f"ledger {self.camera}", self._journal.share)
         self._untold: set[str] = set()  # subjects of conditions whose files are followed no longer
         self._outcomes: queue.SimpleQueue[tuple[Pending, Outcome | Exception]] = queue.SimpleQueue()
 
     def close(self) -> None:
         """Begin no reading more, and wait a little for what is under way."""
         self._takers.close(TAKERS_WITHIN)
+        self._ledger.wait(TAKERS_WITHIN)
 
     def forget(self) -> None:
         """Whatever was known in memory may be half true now: the journal and a scan tell it anew."""
@@ -194,13 +197,12 @@ class Reception:
         """Give it to a thread that reads; newest first, so that a backlog delays no one who sits there now."""
         pending.taking = True
 
-        def job() -> None:
-            try:
-                outcome: Outcome | Exception = self._intake.take(pending, force, self.stopped)
-            except Exception as error:  # noqa: BLE001 - goes to the lookout's thread, which tells it
-                outcome = error
+        def told(outcome: Outcome | Exception) -> None:
             self._outcomes.put((pending, outcome))
             self._woken.set()
+
+        def job() -> None:
+            self._intake.take(pending, force, self.stopped, self._ledger, told)
 
         archive = self._profile().unpacks(pending.base)
         self._takers.put(pending.fingerprint.size, -pending.seen, job, archive=archive)

@@ -1,0 +1,156 @@
+"""What was read is written soon, together, and told to whom it belongs."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from irisdrop.arrival import ledger as module
+from irisdrop.arrival.ledger import TOGETHER, Ledger
+from irisdrop.record.database import Database
+from irisdrop.vocabulary.clock import SystemClock
+
+
+class Paper:
+    """A real database with one table, and what was told."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.told: list[Any] = []
+        self.told_all = threading.Event()
+        self.commits = 0
+        with database.transaction():
+            database.execute("CREATE TABLE lines (n INTEGER PRIMARY KEY)")
+
+    def share(self, write: Callable[[], Any]) -> Any:
+        self.commits += 1
+        return self.database.share(write)
+
+    def line(self, number: int) -> Callable[[], int]:
+        def write() -> int:
+            self.database.execute("INSERT INTO lines VALUES (?)", (number,))
+            return number
+
+        return write
+
+    def tells(self, last: bool = False) -> Callable[[Any], None]:
+        def told(found: Any) -> None:
+            self.told.append(found)
+            if last:
+                self.told_all.set()
+
+        return told
+
+    def lines(self) -> list[int]:
+        return [row["n"] for row in self.database.rows("SELECT n FROM lines ORDER BY n")]
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> Any:
+    database = Database(tmp_path / "journal.db", SystemClock())
+    yield Paper(database)
+    database.close()
+
+
+def held(ledger: Ledger) -> threading.Event:
+    """Enter what holds the ledger's thread until the event that is returned is set."""
+    gate, begun = threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        gate.wait(60)
+
+    ledger.enter(write, lambda _: None)
+    assert begun.wait(60)
+    return gate
+
+
+def test_whoever_enters_does_not_wait_and_what_waits_is_one_commit(paper: Paper) -> None:
+    ledger = Ledger("t", paper.share)
+    gate = held(ledger)
+    for number in range(TOGETHER):
+        ledger.enter(paper.line(number), paper.tells(last=number == TOGETHER - 1))
+    gate.set()
+    assert paper.told_all.wait(60)
+    assert paper.told == paper.lines() == list(range(TOGETHER))
+    assert paper.commits == 2
+
+
+def test_a_large_heap_is_several_commits_so_that_others_get_their_turn(paper: Paper) -> None:
+    ledger = Ledger("t", paper.share)
+    gate = held(ledger)
+    for number in range(3 * TOGETHER):
+        ledger.enter(paper.line(number), paper.tells(last=number == 3 * TOGETHER - 1))
+    gate.set()
+    assert paper.told_all.wait(60)
+    assert paper.told == list(range(3 * TOGETHER))
+    assert paper.commits == 4
+
+
+def test_what_fails_is_told_of_the_one_to_which_it_belongs_and_the_others_are_written(paper: Paper) -> None:
+    ledger = Ledger("t", paper.share)
+    gate = held(ledger)
+    for number in (1, 2, 2, 3):
+        ledger.enter(paper.line(number), paper.tells(last=number == 3))
+    gate.set()
+    assert paper.told_all.wait(60)
+    assert paper.lines() == [1, 2, 3]
+    assert [type(found) for found in paper.told] == [int, int, sqlite3.IntegrityError, int]
+
+
+def test_it_is_told_only_once_it_is_on_the_disk(paper: Paper, tmp_path: Path) -> None:
+    seen: list[int] = []
+    done = threading.Event()
+
+    def told(_: Any) -> None:
+        other = sqlite3.connect(tmp_path / "journal.db")
+        seen.extend(row[0] for row in other.execute("SELECT n FROM lines"))
+        other.close()
+        done.set()
+
+    Ledger("t", paper.share).enter(paper.line(7), told)
+    assert done.wait(60)
+    assert seen == [7]
+
+
+def test_its_thread_ends_when_there_is_nothing_to_write_and_comes_again(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE", 0.01)
+    ledger = Ledger("idle ledger", paper.share)
+    for number in (1, 2):
+        done = threading.Event()
+        ledger.enter(paper.line(number), lambda _, done=done: done.set())
+        assert done.wait(60)
+        for thread in threading.enumerate():
+            if thread.name == "idle ledger":
+                thread.join(60)
+        assert not any(thread.name == "idle ledger" for thread in threading.enumerate())
+    assert paper.lines() == [1, 2]
+
+
+def test_a_system_without_threads_left_writes_on_the_one_that_enters(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    Ledger("t", paper.share).enter(paper.line(1), paper.tells())
+    assert paper.told == paper.lines() == [1]
+
+
+def test_who_waits_for_the_end_waits_for_all_that_was_entered(paper: Paper) -> None:
+    ledger = Ledger("t", paper.share)
+    gate = held(ledger)
+    ledger.enter(paper.line(1), paper.tells())
+    ledger.wait(0.01)
+    assert paper.told == []
+    gate.set()
+    ledger.wait(60)
+    assert paper.told == [1]
