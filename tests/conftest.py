@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -24,6 +25,8 @@ from irisdrop.vocabulary.decisions import Matched
 from irisdrop.vocabulary.images import ImageFile, Reading
 from irisdrop.vocabulary.orders import WorklistChanges, WorklistEntry
 from irisdrop.vocabulary.states import Event
+
+sys.path.append(str(Path(__file__).parent))  # where what several tests share is found
 
 MORNING = datetime(2025, 1, 14, 9, 30, tzinfo=UTC)
 

@@ -9,19 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
+from small_site import configured, platform_with, receipts, until
 
 from irisdrop.agent import Agent
 from irisdrop.profiles.config import load_config
 from irisdrop.reference.retina import draw
 from irisdrop.reference.server import ReferencePlatform
 from irisdrop.vocabulary.faults import Foreseen
-from irisdrop.vocabulary.orders import WorklistEntry
 
 ROOT = Path(__file__).parents[1]
 PATIENTS = [f"{number:06}" for number in range(100)]
@@ -29,21 +28,13 @@ PATIENTS = [f"{number:06}" for number in range(100)]
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[ReferencePlatform]:
-    with ReferencePlatform(tmp_path / "platform") as running:
-        now = datetime.now(UTC)
-        running.worklist.put([WorklistEntry(f"E{patient}", {"PatientID": patient}, now) for patient in PATIENTS])
+    with platform_with(tmp_path / "platform", PATIENTS) as running:
         yield running
 
 
 @pytest.fixture
 def config(tmp_path: Path, platform: ReferencePlatform) -> Path:
-    (tmp_path / "exports").mkdir()
-    path = tmp_path / "irisdrop.yaml"
-    path.write_text(
-        f"state: state\nplatform: {{kind: http, url: '{platform.url}'}}\nworklist: {{from: platform, every: 1s}}\n"
-        "cameras:\n  - {name: room-1, profile: topcon-nw400, folder: exports}\n"
-    )
-    return path
+    return configured(tmp_path, platform.url)
 
 
 class Process:
@@ -81,15 +72,6 @@ def counts(config: Path) -> dict[str, int]:
     return {} if done.returncode else json.loads(done.stdout)["counts"]
 
 
-def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    """What `condition` gives once it is true; asked a few times a second."""
-    end, pause = time.monotonic() + seconds, threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not come to that"
-        pause.wait(0.2)
-    return found
-
-
 def write(folder: Path, patient: str, eye: str, number: int, content: bytes) -> None:
     """As a camera does: under another name, then renamed."""
     target = folder / f"{datetime.now(UTC):%Y%m%d}_{patient}_{eye}_{number:04}.JPG"
@@ -110,19 +92,6 @@ def drop(config: Path, count: int) -> dict[str, tuple[str, str]]:
         write(config.parent / "exports", patient, eye, number, content)
         meant[hashlib.sha256(content).hexdigest()] = (f"E{patient}", eye)
     return meant
-
-
-def receipts(platform: ReferencePlatform) -> list[dict[str, Any]]:
-    import requests
-
-    found: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        answer = requests.get(f"{platform.url}/receipts", params={"cursor": cursor}, timeout=10).json()
-        if not answer["receipts"]:
-            return found
-        found += answer["receipts"]
-        cursor = answer["cursor"]
 
 
 @pytest.mark.timeout(300)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from small_site import agent_at, configured, platform_with, until
 
 from irisdrop.agent import Agent
 from irisdrop.arrival.sidecars import Sidecars
 from irisdrop.desk import open_desk
 from irisdrop.outcome.quarantine import Quarantine
-from irisdrop.profiles.config import load_config
 from irisdrop.record.spool import Spool
 from irisdrop.reference.retina import draw
 from irisdrop.reference.server import ReferencePlatform
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.images import ImageFile
-from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
 
@@ -76,21 +72,12 @@ examples:
   - {file: b.jpg, sidecar: <E/>, refuses: NO_KEYS}
   - {file: c.jpg, refuses: UNREADABLE}
 """
-CONFIG = """\
-state: state
-platform: {{kind: http, url: '{url}'}}
-worklist: {{from: platform, every: 1s}}
-cameras:
-  - {{name: room-1, profile: ./camera.yaml, folder: exports, rescan: 1s}}
-"""
 
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[ReferencePlatform]:
     """A platform that has two orders."""
-    with ReferencePlatform(tmp_path / "platform") as running:
-        for number in ("000815", "000816"):
-            running.worklist.put([WorklistEntry(f"E{number}", {"PatientID": number}, datetime.now(UTC))])
+    with platform_with(tmp_path / "platform", ["000815", "000816"]) as running:
         yield running
 
 
@@ -99,26 +86,11 @@ def site(tmp_path: Path, platform: ReferencePlatform) -> Callable[[str], Path]:
     """A folder with a configuration and one camera, by the camera's profile; returns the exports' folder."""
 
     def made(profile: str) -> Path:
-        (tmp_path / "exports").mkdir()
         (tmp_path / "camera.yaml").write_text(profile)
-        (tmp_path / "irisdrop.yaml").write_text(CONFIG.format(url=platform.url))
+        configured(tmp_path, platform.url, "./camera.yaml", camera=", rescan: 1s")
         return tmp_path / "exports"
 
     return made
-
-
-@contextmanager
-def running(exports: Path) -> Iterator[Agent]:
-    """An agent at work."""
-    stop = threading.Event()
-    with Agent(load_config(exports.parent / "irisdrop.yaml")) as agent:
-        thread = threading.Thread(target=agent.run, args=(stop,))
-        thread.start()
-        try:
-            yield agent
-        finally:
-            stop.set()
-            thread.join(60)
 
 
 def images(agent: Agent, state: State, count: int, seconds: float = 60) -> list[ImageFile]:
@@ -145,7 +117,7 @@ def pack(file: Path, members: dict[str, bytes]) -> None:
 
 def test_the_members_of_an_archive_are_delivered_each_to_its_order(site: Callable[[str], Path]) -> None:
     exports = site(ARCHIVE)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(
             exports / "export.zip", {"000815/R1.jpg": draw(1, "R"), "000816/L1.jpg": draw(2, "L"), "000815/a.txt": b"x"}
         )
@@ -165,7 +137,7 @@ def test_an_archive_that_cant_be_opened_is_kept_whole_though_its_name_is_used_ag
     site: Callable[[str], Path],
 ) -> None:
     exports = site(ARCHIVE)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(exports / "export.zip", {"../000815/R1.jpg": draw(1, "R")})
         refused = images(agent, State.QUARANTINED, 1)[0]
         assert (refused.reason, refused.detail) == (Code.UNREADABLE, "a member's name leads out of the archive")
@@ -178,7 +150,7 @@ def test_an_archive_that_cant_be_opened_is_kept_whole_though_its_name_is_used_ag
 
 def test_an_archive_that_grew_on_asks_nobody_about_its_beginning(site: Callable[[str], Path]) -> None:
     exports = site(ARCHIVE)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(exports / "whole", {"000815/R1.jpg": draw(1, "R")})
         whole = (exports / "whole").read_bytes()
         (exports / "export.zip").write_bytes(whole[:-9])
@@ -195,7 +167,7 @@ def test_a_refused_archive_is_opened_again_when_it_is_released_and_given_to_no_o
 ) -> None:
     """Once the profile takes what it holds."""
     exports = site(ARCHIVE)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(exports / "export.zip", {"000815/R1.jpeg": draw(1, "R")})
         (refused,) = images(agent, State.QUARANTINED, 1)
         assert refused.detail == "it holds no image that the profile takes"
@@ -204,10 +176,7 @@ def test_a_refused_archive_is_opened_again_when_it_is_released_and_given_to_no_o
         assert told.value.code == "AN_ARCHIVE"
         edited = ARCHIVE.replace('["*.jpg"]', '["*.jpg", "*.jpeg"]').replace(r"\.jpg'", r"\.jpe?g'")
         (exports.parent / "camera.yaml").write_text(edited)
-        deadline = time.monotonic() + 60
-        while not agent.profiles["room-1"].takes_image("a.jpeg"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: agent.profiles["room-1"].takes_image("a.jpeg"), 60)
         desk(agent).release(refused.id, by="Dr. Muster")
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
         assert agent.journal.get(refused.id).state is State.VANISHED
@@ -216,7 +185,7 @@ def test_a_refused_archive_is_opened_again_when_it_is_released_and_given_to_no_o
 
 def test_a_refused_archive_that_is_gone_stays_with_a_person_when_it_is_released(site: Callable[[str], Path]) -> None:
     exports = site(ARCHIVE)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(exports / "export.zip", {"../000815/R1.jpg": draw(1, "R")})
         (refused,) = images(agent, State.QUARANTINED, 1)
         (exports / "export.zip").unlink()
@@ -234,7 +203,7 @@ def text(patient: str, eye: str) -> bytes:
 def test_an_archives_images_are_read_by_the_companions_within_it(site: Callable[[str], Path]) -> None:
     """And nothing is waited for: what is not in it does not come."""
     exports = site(BOTH)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         members = {
             "x/a.jpg": draw(1, "R"),
             "x/A.XML": text("000815", "OD"),
@@ -253,7 +222,7 @@ def test_an_archives_images_are_read_by_the_companions_within_it(site: Callable[
 
 def test_an_archive_that_comes_again_with_another_companion_decides_again(site: Callable[[str], Path]) -> None:
     exports = site(BOTH)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(exports / "export.zip", {"a.jpg": draw(1, "R"), "b.jpg": draw(2, "L"), "b.xml": text("999999", "OS")})
         (refused,) = images(agent, State.QUARANTINED, 1)
         (waiting,) = images(agent, State.IDENTIFIED, 1)
@@ -269,7 +238,7 @@ def test_a_crash_before_another_companion_of_an_archive_is_noted_decides_again(
     """It lies in the spool already when the archive is opened again, and the image was read by the former one."""
     exports = site(BOTH)
     pictures = {"b.jpg": draw(2, "L")}
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         pack(exports / "export.zip", {**pictures, "b.xml": text("999999", "OS")})
         (waiting,) = images(agent, State.IDENTIFIED, 1)
 
@@ -278,20 +247,17 @@ def test_a_crash_before_another_companion_of_an_archive_is_noted_decides_again(
 
         monkeypatch.setattr(Sidecars, "renewed", dies)
         pack(exports / "export.zip", {**pictures, "b.xml": text("000816", "OS")})
-        deadline = time.monotonic() + 60
-        while not agent.conditions.subjects("STAGE_FAILED"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: agent.conditions.subjects("STAGE_FAILED"), 60)
         assert agent.journal.get(waiting.id) == waiting
     monkeypatch.undo()
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (found,) = images(agent, State.DELIVERED, 1)
         assert (found.id, found.entry) == (waiting.id, "E000816")
 
 
 def test_an_image_waits_for_its_companion_and_is_delivered_by_it(site: Callable[[str], Path]) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         images(agent, State.SEEN, 1)
         (exports / "a.XML").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
@@ -301,7 +267,7 @@ def test_an_image_waits_for_its_companion_and_is_delivered_by_it(site: Callable[
 
 def test_a_companion_that_comes_too_late_still_counts(site: Callable[[str], Path]) -> None:
     exports = site(SIDECAR.replace("WAIT", "500ms"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         refused = images(agent, State.QUARANTINED, 1)[0]
         assert (refused.reason, refused.detail) == (Code.UNREADABLE, "its companion file is missing")
@@ -312,7 +278,7 @@ def test_a_companion_that_comes_too_late_still_counts(site: Callable[[str], Path
 
 def test_a_companion_that_changes_before_the_match_decides_again(site: Callable[[str], Path]) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.xml").write_text("<E><ID>999999</ID><Eye>OD</Eye></E>")
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         images(agent, State.IDENTIFIED, 1)
@@ -326,7 +292,7 @@ def test_a_picture_whose_name_was_used_before_is_not_read_by_the_text_of_the_ear
 ) -> None:
     """Its own comes a moment later, and until then the folder shows another patient's beside it."""
     exports = site(SIDECAR.replace("WAIT", "1s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.xml").write_bytes(text("000815", "OD"))
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         images(agent, State.DELIVERED, 1)
@@ -335,7 +301,7 @@ def test_a_picture_whose_name_was_used_before_is_not_read_by_the_text_of_the_ear
             assert images(agent, State.QUARANTINED, 1)[0].detail == "its companion file is missing"
     if again:
         (exports / "a.jpg").write_bytes(draw(2, "L"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         assert images(agent, State.QUARANTINED, 1)[0].detail == "its companion file is missing"
         (exports / "a.xml").write_bytes(text("000816", "OS"))
         found = images(agent, State.DELIVERED, 2)
@@ -346,7 +312,7 @@ def test_a_picture_of_the_same_name_is_read_by_a_text_that_was_written_anew_with
     site: Callable[[str], Path],
 ) -> None:
     exports = site(SIDECAR.replace("WAIT", "60s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         for number in (1, 2):
             (exports / "a.xml").write_bytes(text("000815", "OD"))
             (exports / "a.jpg").write_bytes(draw(number, "R"))
@@ -357,7 +323,7 @@ def test_a_picture_that_waits_is_not_read_by_the_text_of_the_one_that_has_its_na
     site: Callable[[str], Path],
 ) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.xml").write_bytes(text("000817", "OD"))
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         (waiting,) = images(agent, State.IDENTIFIED, 1)
@@ -373,7 +339,7 @@ def test_a_picture_that_waits_is_not_read_by_the_text_of_the_one_that_has_its_na
 
 def test_a_companion_of_two_pictures_that_changes_decides_both_again(site: Callable[[str], Path]) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s").replace('["*.jpg"]', '["*.jpg", "*.jpeg"]'))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.xml").write_bytes(text("999999", "OD"))
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         (exports / "a.jpeg").write_bytes(draw(2, "R"))
@@ -386,7 +352,7 @@ def test_a_crash_when_a_changed_companion_was_spooled_does_not_leave_the_image_w
     site: Callable[[str], Path],
 ) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.xml").write_bytes(text("999999", "OD"))
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         (image,) = images(agent, State.IDENTIFIED, 1)
@@ -394,7 +360,7 @@ def test_a_crash_when_a_changed_companion_was_spooled_does_not_leave_the_image_w
     (exports / "a.xml").write_bytes(corrected)
     assert image.digest is not None
     Spool(exports.parent / "state" / "spool").keep_companion(image.digest, image.path, "a.xml", corrected)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
 
 
@@ -402,7 +368,7 @@ def test_a_companion_that_says_more_later_decides_a_refused_image_again_until_a_
     site: Callable[[str], Path],
 ) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         for name, number in (("a", 1), ("b", 2)):
             (exports / f"{name}.xml").write_text("<E/>")
             (exports / f"{name}.jpg").write_bytes(draw(number, "R"))
@@ -419,7 +385,7 @@ def test_a_companion_that_says_more_later_decides_a_refused_image_again_until_a_
 
 def test_companions_go_from_the_spool_with_their_image(site: Callable[[str], Path]) -> None:
     exports = site(SIDECAR.replace("WAIT", "30s"))
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         (exports / "a.xml").write_text("<E><ID>000815</ID><Eye>OD</Eye></E>")
         (exports / "a.jpg").write_bytes(draw(1, "R"))
         image = images(agent, State.DELIVERED, 1)[0]
@@ -468,7 +434,7 @@ def test_a_picture_that_is_held_back_waits_for_a_person_and_the_others_are_deliv
     for name in ("000815_R_central.jpg", "000815_L_redfree.jpg", "000815_R_external.jpg"):
         (exports / f".{name}").write_bytes(draw(len(name), name[7]))
         (exports / f".{name}").rename(exports / name)
-    with running(exports) as agent:
+    with agent_at(exports.parent) as agent:
         images(agent, State.DELIVERED, 2)
         held = images(agent, State.QUARANTINED, 1)[0]
         assert (held.reason, held.name) == (Code.PROFILE_UNVERIFIED, "000815_R_external.jpg")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from small_site import PROFILE
 
 from irisdrop.hindsight import Hindsight, moved, summary
 from irisdrop.profiles.config import Config, parse_config
@@ -25,20 +26,6 @@ from irisdrop.vocabulary.states import Event
 if TYPE_CHECKING:
     from tests.conftest import FakeClock, Records
 
-PROFILE = """\
-irisdrop: 1
-title: Camera of room 2
-status: sampled
-modality: OP
-files: {take: ["*.jpg"]}
-read:
-  - filename: '(?P<PatientID>\\d+)_(?P<ImageLaterality>[RL])\\.jpg'
-match: [PatientID]
-within: any
-examples:
-  - {file: 000815_R.jpg, gives: {PatientID: 000815}}
-  - {file: 000815_X.jpg, refuses: NO_KEYS}
-"""
 OTHER_PATIENT = PROFILE.replace("match:", "clean: {PatientID: [{replace: {'000815': '000816'}}]}\nmatch:")
 PREFIXED = PROFILE.replace("'(?P<PatientID>", "'(?:77-)?(?P<PatientID>")
 

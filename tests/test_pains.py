@@ -10,10 +10,9 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from small_site import configured, platform_with, receipts, until
 
 from irisdrop.profiles.config import load_config
 from irisdrop.profiles.secret import Secret
@@ -30,7 +29,6 @@ from irisdrop.reference.server import ReferencePlatform
 from irisdrop.surface.doctor import folders as looked_at
 from irisdrop.surface.doctor.finding import Case, Grade
 from irisdrop.vocabulary.faults import Foreseen
-from irisdrop.vocabulary.orders import WorklistEntry
 
 ROOT = Path(__file__).parents[1]
 PATIENTS = ("000815", "000816")
@@ -84,22 +82,13 @@ def test_every_test_that_the_table_names_exists() -> None:
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[ReferencePlatform]:
-    with ReferencePlatform(tmp_path / "platform") as running:
-        now = datetime.now(UTC)
-        running.worklist.put([WorklistEntry(f"E{patient}", {"PatientID": patient}, now) for patient in PATIENTS])
+    with platform_with(tmp_path / "platform", PATIENTS) as running:
         yield running
 
 
 @pytest.fixture
 def config(tmp_path: Path, platform: ReferencePlatform) -> Path:
-    (tmp_path / "exports").mkdir()
-    path = tmp_path / "irisdrop.yaml"
-    path.write_text(
-        f"state: state\nsite: {{zone: UTC}}\nplatform: {{kind: http, url: '{platform.url}'}}\n"
-        "worklist: {from: platform, every: 1s}\nundo: 0s\n"
-        "cameras:\n  - {name: room-1, profile: topcon-nw400, folder: exports}\n"
-    )
-    return path
+    return configured(tmp_path, platform.url, more="site: {zone: UTC}\nundo: 0s\n")
 
 
 def words(config: Path, *more: str) -> list[str]:
@@ -130,14 +119,7 @@ def digest(content: bytes) -> str:
 
 def received(platform: ReferencePlatform) -> list[str]:
     """Digests of all receipts, in order."""
-    found: list[str] = []
-    cursor = ""
-    while True:
-        answer = requests.get(f"{platform.url}/receipts", params={"cursor": cursor}, timeout=30).json()
-        if not answer["receipts"]:
-            return found
-        found += [receipt["digest"] for receipt in answer["receipts"]]
-        cursor = answer["cursor"]
+    return [receipt["digest"] for receipt in receipts(platform)]
 
 
 def test_images_that_begin_and_end_alike_do_not_collide(config: Path, platform: ReferencePlatform) -> None:
@@ -199,14 +181,6 @@ def test_a_path_of_two_thousand_characters_is_delivered(config: Path, platform: 
     assert len(str(folder)) > 2000
     once(config)
     assert received(platform) == [digest(content)]
-
-
-def until(holds: Callable[[], object], seconds: float = 80) -> None:
-    """Look several times a second until it holds."""
-    end, pause = time.monotonic() + seconds, threading.Event()
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        pause.wait(0.2)
 
 
 @contextmanager

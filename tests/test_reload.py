@@ -2,81 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from small_site import PROFILE, agent_at, configured, platform_with, until
 
 from irisdrop.agent import LOOK_AGAIN, LOOK_EVERY, Agent
 from irisdrop.profiles.config import load_config
 from irisdrop.reference.retina import draw
-from irisdrop.reference.server import ReferencePlatform
 from irisdrop.vocabulary.faults import FaultyFile
-from irisdrop.vocabulary.orders import WorklistEntry
 from irisdrop.vocabulary.states import State
 
 SOON = 20.0  # seconds; two are promised, and a machine that runs other tests gets some more
 
-PROFILE = """\
-irisdrop: 1
-title: Camera of room 1
-status: sampled
-modality: OP
-files: {take: ["*.jpg"]}
-settle: 100ms
-read:
-  - filename: '(?P<PatientID>\\d+)_(?P<ImageLaterality>[RL])\\.jpg'
-match: [PatientID]
-within: any
-examples:
-  - {file: 000815_R.jpg, gives: {PatientID: 000815}}
-  - {file: 000815_X.jpg, refuses: NO_KEYS}
-"""
 PADDED = PROFILE.replace("match:", "clean: {PatientID: [{pad: 6}]}\nmatch:")
-CONFIG = """\
-state: state
-platform: {{kind: http, url: '{url}'}}
-worklist: {{from: platform, every: 1s}}
-cameras:
-  - {{name: room-1, profile: ./camera.yaml, folder: exports}}
-"""
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Path]:
     """A folder with a configuration, one camera and a platform that has one order."""
-    with ReferencePlatform(tmp_path / "platform") as platform:
-        platform.worklist.put([WorklistEntry("E1", {"PatientID": "000815"}, datetime.now(UTC))])
-        (tmp_path / "exports").mkdir()
+    with platform_with(tmp_path / "platform", ["000815"]) as platform:
+        configured(tmp_path, platform.url, "./camera.yaml")
         (tmp_path / "camera.yaml").write_text(PROFILE)
-        (tmp_path / "irisdrop.yaml").write_text(CONFIG.format(url=platform.url))
         yield tmp_path
-
-
-@contextmanager
-def running(site: Path) -> Iterator[Agent]:
-    """An agent at work."""
-    stop = threading.Event()
-    with Agent(load_config(site / "irisdrop.yaml")) as agent:
-        thread = threading.Thread(target=agent.run, args=(stop,))
-        thread.start()
-        try:
-            yield agent
-        finally:
-            stop.set()
-            thread.join(60)
-
-
-def until(true: Callable[[], object], seconds: float) -> None:
-    """Wait for something; fail where it does not come."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
 
 
 def conditions(agent: Agent) -> dict[str, str]:
@@ -96,7 +46,7 @@ def test_an_edit_is_seen_and_has_rested_well_within_the_two_seconds_that_are_pro
 
 
 def test_an_edited_profile_is_in_use_within_two_seconds_and_reads_again_what_waits(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 40)
         export(site / "exports", "815_R.jpg")
         until(lambda: agent.journal.in_state(State.IDENTIFIED), 40)
@@ -109,7 +59,7 @@ def test_an_edited_profile_is_in_use_within_two_seconds_and_reads_again_what_wai
 
 
 def test_a_faulty_profile_changes_nothing_and_is_told_with_its_place(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 40)
         good = agent.profiles["room-1"]
         (site / "camera.yaml").write_text(PROFILE.replace("match: [PatientID]", "match: [PatientId]"))
@@ -124,16 +74,16 @@ def test_a_faulty_profile_changes_nothing_and_is_told_with_its_place(site: Path)
 
 
 def test_a_profile_that_fails_its_own_example_is_faulty(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         (site / "camera.yaml").write_text(PROFILE.replace("[RL]", "[RLX]"))
         until(lambda: conditions(agent).get("PROFILE_FAULTY") == "camera.yaml line 13: EXAMPLE_FAILED", SOON)
 
 
 def test_a_restart_with_a_faulty_profile_begins_with_the_last_good_one(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.last_profile("room-1"), 40)
     (site / "camera.yaml").write_text(PROFILE.replace("status: sampled", "status: samplde"))
-    with running(site) as agent:
+    with agent_at(site) as agent:
         assert agent.profiles["room-1"].text == PROFILE
         assert conditions(agent)["PROFILE_FAULTY"].startswith("camera.yaml line 3: ")
         export(site / "exports", "000815_R.jpg")
@@ -145,7 +95,7 @@ def test_a_configuration_that_names_another_profile_which_is_faulty_is_not_taken
     (site / "other.yaml").write_text(PROFILE.replace("status: sampled", "status: samplde"))
     written = (site / "irisdrop.yaml").read_text()
     edited = written.replace("./camera.yaml, folder: exports", "./other.yaml, folder: exports-2")
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 40)
         (site / "exports-2").mkdir()
         (site / "irisdrop.yaml").write_text(edited)
@@ -169,7 +119,7 @@ def test_a_first_start_with_a_faulty_profile_says_so_and_holds_nothing(site: Pat
 
 
 def test_an_edited_configuration_is_in_use_within_two_seconds(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 40)
         (site / "exports-2").mkdir()
         written = (site / "irisdrop.yaml").read_text()
@@ -183,7 +133,7 @@ def test_an_edited_configuration_is_in_use_within_two_seconds(site: Path) -> Non
 
 
 def test_a_faulty_configuration_changes_nothing_and_is_told_with_its_place(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 40)
         written = (site / "irisdrop.yaml").read_text()
         (site / "irisdrop.yaml").write_text(written.replace("cameras:", "undo: 5\ncameras:"))
@@ -195,7 +145,7 @@ def test_a_faulty_configuration_changes_nothing_and_is_told_with_its_place(site:
 
 
 def test_another_state_folder_waits_for_a_restart_and_that_is_told(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 10)
         written = (site / "irisdrop.yaml").read_text()
         (site / "irisdrop.yaml").write_text(written.replace("state: state", "state: elsewhere"))
@@ -209,14 +159,14 @@ def test_another_state_folder_waits_for_a_restart_and_that_is_told(site: Path) -
 def test_a_copy_beside_the_configuration_goes_before_the_shelf_at_once(site: Path) -> None:
     written = (site / "irisdrop.yaml").read_text()
     (site / "irisdrop.yaml").write_text(written.replace("./camera.yaml", "canon-cr2"))
-    with running(site) as agent:
+    with agent_at(site) as agent:
         assert agent.profiles["room-1"].title == "Canon CR-2"
         (site / "canon-cr2.yaml").write_text(PROFILE)
         until(lambda: agent.profiles["room-1"].title == "Camera of room 1", SOON)
 
 
 def test_what_is_saved_while_an_edit_is_taken_over_is_not_lost(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 40)
         for number in range(3):
             profile, config = agent.profiles["room-1"], agent.config
@@ -227,7 +177,7 @@ def test_what_is_saved_while_an_edit_is_taken_over_is_not_lost(site: Path) -> No
 
 
 def test_an_edit_that_would_have_moved_past_images_is_in_use_and_told(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 10)
         export(site / "exports", "000815_R.jpg")
         until(lambda: agent.journal.in_state(State.DELIVERED), 30)
@@ -241,10 +191,10 @@ def test_an_edit_that_would_have_moved_past_images_is_in_use_and_told(site: Path
 
 
 def test_a_profile_that_was_edited_while_nothing_ran_is_looked_back_on_at_the_next_start(site: Path) -> None:
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: agent.journal.camera_started("room-1"), 10)
         export(site / "exports", "000815_R.jpg")
         until(lambda: agent.journal.in_state(State.DELIVERED), 30)
     (site / "camera.yaml").write_text(PROFILE.replace("match:", "clean: {ImageLaterality: {R: L, L: R}}\nmatch:"))
-    with running(site) as agent:
+    with agent_at(site) as agent:
         until(lambda: "PROFILE_MOVES" in conditions(agent), 30)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from irisdrop.profiles.profile import parse_profile
-from irisdrop.vocabulary.faults import Fault, FaultyFile
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from spoilt import Faults, faults_of
 
 GOOD = """\
 irisdrop: 1
@@ -42,14 +47,6 @@ def spoilt() -> Callable[[str, str], str]:
 
 
 @pytest.fixture
-def faults() -> Callable[[str], tuple[Fault, ...]]:
+def faults() -> Faults:
     """All faults of a profile's text; none where it is accepted."""
-
-    def of(text: str) -> tuple[Fault, ...]:
-        try:
-            parse_profile(text, "camera.yaml")
-        except FaultyFile as error:
-            return error.faults
-        return ()
-
-    return of
+    return faults_of(lambda text: parse_profile(text, "camera.yaml"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from spoilt import Faults, Spoilt, each, faults_of
 
 from irisdrop.profiles.config import (
     After,
@@ -19,7 +20,7 @@ from irisdrop.profiles.config import (
     load_profiles,
     parse_config,
 )
-from irisdrop.vocabulary.faults import Fault, FaultyFile, Foreseen
+from irisdrop.vocabulary.faults import FaultyFile, Foreseen
 
 GOOD = """\
 state: state
@@ -40,17 +41,9 @@ def of(tmp_path: Path) -> Callable[[str], Config]:
 
 
 @pytest.fixture
-def faults(of: Callable[[str], Config]) -> Callable[[str], tuple[Fault, ...]]:
+def faults(of: Callable[[str], Config]) -> Faults:
     """All faults of a configuration's text."""
-
-    def told(text: str) -> tuple[Fault, ...]:
-        try:
-            of(text)
-        except FaultyFile as error:
-            return error.faults
-        return ()
-
-    return told
+    return faults_of(of)
 
 
 def test_everything_that_is_set_arrives(of: Callable[[str], Config], tmp_path: Path) -> None:
@@ -190,45 +183,29 @@ SPOILT: list[tuple[str, str, str, int, int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "code", "line", "column", "message", "suggestion"), SPOILT, ids=[one[1] for one in SPOILT]
-)
-def test_a_fault_has_its_place_and_its_words(
-    faults: Callable[[str], tuple[Fault, ...]],
-    old: str,
-    new: str,
-    code: str,
-    line: int,
-    column: int,
-    message: str,
-    suggestion: str,
-) -> None:
-    assert GOOD.count(old) == 1
-    found = faults(GOOD.replace(old, new))
-    assert (code, line, column, message, suggestion) in [
-        (one.code, one.line, one.column, one.message, one.suggestion) for one in found
-    ]
+@each(SPOILT)
+def test_a_fault_has_its_place_and_its_words(faults: Faults, one: Spoilt) -> None:
+    found = faults(one.within(GOOD))
+    assert one.told(found), found
     assert "GEHEIM" not in "".join(map(str, found))
 
 
-def test_two_cameras_may_be_moved_into_one_folder(faults: Callable[[str], tuple[Fault, ...]]) -> None:
+def test_two_cameras_may_be_moved_into_one_folder(faults: Faults) -> None:
     assert faults(GOOD.replace("{leave: true}", "{move: done}")) == ()
 
 
-def test_a_link_does_not_hide_that_two_folders_are_one(
-    faults: Callable[[str], tuple[Fault, ...]], tmp_path: Path
-) -> None:
+def test_a_link_does_not_hide_that_two_folders_are_one(faults: Faults, tmp_path: Path) -> None:
     (tmp_path / "room-2").mkdir()
     (tmp_path / "room-3").symlink_to(tmp_path / "room-2", target_is_directory=True)
     assert [one.code for one in faults(GOOD)] == ["FOLDERS_OVERLAP"]
 
 
-def test_http_is_possible_on_this_machine(faults: Callable[[str], tuple[Fault, ...]]) -> None:
+def test_http_is_possible_on_this_machine(faults: Faults) -> None:
     for host in ("127.0.0.1:8080", "localhost:8080", "[::1]:8080"):
         assert faults(GOOD.replace("https://reading.example", f"http://{host}")) == ()
 
 
-def test_all_faults_are_told_at_once(faults: Callable[[str], tuple[Fault, ...]]) -> None:
+def test_all_faults_are_told_at_once(faults: Faults) -> None:
     text = (
         GOOD.replace("America", "Amerika")
         .replace("60s", "60")
@@ -256,9 +233,7 @@ def test_all_faults_are_told_at_once(faults: Callable[[str], tuple[Fault, ...]])
         ("kind: http,", "", [(3, "MISSING", "")]),
     ],
 )
-def test_one_fault_does_not_hide_another(
-    faults: Callable[[str], tuple[Fault, ...]], old: str, new: str, told: list[tuple[int, str, str]]
-) -> None:
+def test_one_fault_does_not_hide_another(faults: Faults, old: str, new: str, told: list[tuple[int, str, str]]) -> None:
     found = sorted((one.line, one.code, one.suggestion) for one in faults(GOOD.replace(old, new)))
     assert found == sorted(told)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from spoilt import Faults, Spoilt, each
 
-from irisdrop.vocabulary.faults import Fault
-
-Faults = Callable[[str], tuple[Fault, ...]]
-Spoilt = Callable[[str, str], str]
+Replaced = Callable[[str, str], str]
 
 PATTERN = "(?P<PatientID>.+)_(?P<ImageLaterality>[RL])\\.jpg"
 
@@ -330,30 +328,17 @@ SPOILT: list[tuple[str, str, str, int, int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "code", "line", "column", "message", "suggestion"), SPOILT, ids=[one[1][-60:] for one in SPOILT]
-)
-def test_a_fault_has_its_place_and_its_words(
-    spoilt: Spoilt,
-    faults: Faults,
-    old: str,
-    new: str,
-    code: str,
-    line: int,
-    column: int,
-    message: str,
-    suggestion: str,
-) -> None:
-    found = faults(spoilt(old, new))
-    first = [(one.code, one.line, one.column, one.message, one.suggestion) for one in found]
-    assert (code, line, column, message, suggestion) in first
+@each(SPOILT)
+def test_a_fault_has_its_place_and_its_words(good: str, faults: Faults, one: Spoilt) -> None:
+    found = faults(one.within(good))
+    assert one.told(found), found
 
 
 def test_the_good_profile_has_no_fault(good: str, faults: Faults) -> None:
     assert faults(good) == ()
 
 
-def test_one_fault_does_not_bring_others_that_only_follow_from_it(spoilt: Spoilt, faults: Faults) -> None:
+def test_one_fault_does_not_bring_others_that_only_follow_from_it(spoilt: Replaced, faults: Faults) -> None:
     for old, new, *_ in SPOILT:
         if new and "read" not in new and old != "filename:":
             assert len(faults(spoilt(old, new))) <= 2, new
@@ -372,7 +357,7 @@ DATES: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("form", "message"), DATES)
 def test_a_date_format_that_can_not_give_a_date_is_refused(
-    spoilt: Spoilt, faults: Faults, form: str, message: str
+    spoilt: Replaced, faults: Faults, form: str, message: str
 ) -> None:
     text = spoilt("(?P<ImageLaterality>[RL])", "(?P<AcquisitionDateTime>.+)").replace(
         "match:", f"clean: {{AcquisitionDateTime: [{{date: '{form}'}}]}}\nmatch:"
@@ -380,7 +365,7 @@ def test_a_date_format_that_can_not_give_a_date_is_refused(
     assert message in [one.message for one in faults(text)]
 
 
-def test_a_foreign_date_format_is_spelled_for_the_reader(spoilt: Spoilt, faults: Faults) -> None:
+def test_a_foreign_date_format_is_spelled_for_the_reader(spoilt: Replaced, faults: Faults) -> None:
     text = spoilt("(?P<ImageLaterality>[RL])", "(?P<AcquisitionDate>.+)").replace(
         "match:", "clean: {AcquisitionDate: [{date: DD.MM.YYYY}]}\nmatch:"
     )
@@ -417,7 +402,7 @@ examples:
     ]
 
 
-def test_a_fault_reads_like_this(spoilt: Spoilt, faults: Faults) -> None:
+def test_a_fault_reads_like_this(spoilt: Replaced, faults: Faults) -> None:
     """The wording that a person sees, as a whole."""
     assert str(faults(spoilt("<PatientID>", "<pid>"))[0]) == (
         "camera.yaml:7:20: `pid` is no key [UNKNOWN_KEY]\n"
