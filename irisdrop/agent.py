@@ -30,7 +30,7 @@ from irisdrop.record.journal import AGENT
 from irisdrop.record.lease import Lease
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
-from irisdrop.recovery import CLEAN, open_journal, recover, sources
+from irisdrop.recovery import CLEAN, moved, open_journal, recover, sources
 from irisdrop.reload import Profiles, Reload, tell_faulty
 from irisdrop.vocabulary.clock import Clock, SystemClock
 from irisdrop.vocabulary.faults import Foreseen, place
@@ -79,6 +79,7 @@ class Agent:
         self.spool = Spool(config.state / "spool", config.spool.limit, config.spool.reserve)
         self.spool.elsewhere = partial(sources, self.journal)
         self.spool.member = member_blocks
+        self.spool.moved = lambda digest: moved(self.config.cameras, self.journal, digest)
         self.spool.tidy()
         self.orders = Orders(self.journal.database, self.clock, config.worklist.stale)
         self.worklist = Worklist(self.orders, source, self.conditions, self.clock, config.worklist.stale)

@@ -151,9 +151,14 @@ def _clear(camera: CameraSettings, going: _Going) -> None:
         target = camera.after.move / going.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            target = target.with_name(f"{target.stem}.{going.other}{target.suffix}")
+            target = beside(target, going.other)
         _move(source, target, read, going.digest)
     mark("source.after")
+
+
+def beside(target: Path, other: str) -> Path:
+    """Where a file is moved whose name is taken there."""
+    return target.with_name(f"{target.stem}.{other}{target.suffix}")
 
 
 def _make_sure(source: Path, read: os.stat_result) -> None:

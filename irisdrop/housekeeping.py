@@ -22,6 +22,7 @@ from irisdrop.record.overview import Overview
 from irisdrop.record.retention import Retention
 from irisdrop.record.spool import Spool
 from irisdrop.record.text import moment
+from irisdrop.restoration import Restoration
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.states import ENDED, State
@@ -51,6 +52,7 @@ class Housekeeping:
         self._spool = spool
         self._copies = Copies(journal.database)
         self._retention = Retention(journal.database)
+        self._restoration = Restoration(journal, spool, conditions, clock)
         self._clearance = Clearance(journal, clock, profiles)
         self._conditions = conditions
         self._clock = clock
@@ -64,6 +66,7 @@ class Housekeeping:
         self.tell_clocks()
         self.tell_series()
         self.tell_rebuilt()
+        self._restoration.turn()
         self.clear_spool()
         self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
         for camera in self._config.cameras:

@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar
 from irisdrop.identity.identify import Export, Identified, Refusal, Sidecar, identify
 from irisdrop.identity.sandbox import Parsers
 from irisdrop.profiles.profile import DeviceProfile
+from irisdrop.record.copies import LOST
 from irisdrop.record.spool import Spool
 from irisdrop.vocabulary.images import ImageFile, split_name
 from irisdrop.vocabulary.reasons import Code
@@ -40,7 +41,7 @@ class Reader:
                 raise  # too many open files, no permission: no fault of the image's
             if self._spool.mend(image.digest):
                 return None
-            return Refusal(Code.UNREADABLE, f"its bytes can't be read ({type(error).__name__})")
+            return Refusal(Code.UNREADABLE, LOST)
 
     def _sidecars(self, image: ImageFile, profile: DeviceProfile) -> tuple[Sidecar, ...]:
         """The companion files that were spooled with an image."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
+from irisdrop.clearance import beside
+from irisdrop.profiles.config import CameraSettings
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.database import Damaged
 from irisdrop.record.journal import Journal
@@ -80,6 +83,18 @@ def sources(journal: Journal, digest: str) -> list[Origin]:
     return [
         Origin(image.camera, image.path, image.name, image.arrived, image.live) for image in journal.with_digest(digest)
     ]
+
+
+def moved(cameras: Iterable[CameraSettings], journal: Journal, digest: str) -> list[tuple[Origin, str]]:
+    """Where `after: move` put the sources of a digest, or would have put them; each with where it came from."""
+    targets = {camera.name: camera.after.move for camera in cameras if camera.after.move is not None}
+    found = []
+    for image in journal.with_digest(digest):
+        if (target := targets.get(image.camera)) is not None:
+            place = target / image.name
+            origin = Origin(image.camera, image.path, image.name, image.arrived, image.live)
+            found += [(origin, str(place)), (origin, str(beside(place, str(image.id))))]
+    return found
 
 
 def recover(journal: Journal, spool: Spool, conditions: Conditions) -> int:

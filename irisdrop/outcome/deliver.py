@@ -18,6 +18,7 @@ from irisdrop.platforms.receipts import judge
 from irisdrop.profiles.profile import DeviceProfile
 from irisdrop.record.attempts import Attempts
 from irisdrop.record.conditions import Conditions
+from irisdrop.record.copies import LOST
 from irisdrop.record.journal import AGENT, PAUSED, Journal, StaleImage
 from irisdrop.record.orders import Orders
 from irisdrop.record.spool import Spool
@@ -409,7 +410,7 @@ class Courier:
         """Mended bytes are read again: what was matched may have been read from the damaged ones."""
         self.attempts.end(attempt, f"spool damaged: {detail}")
         if not mended:
-            self._journal.refuse(image, Code.UNREADABLE, "its bytes in the spool are damaged and its source is gone")
+            self._journal.refuse(image, Code.UNREADABLE, LOST)
         elif image.assigned_by is not None:
             next_try = self._after(delay(image.tries, self._rng))
             self._journal.note(image, next_try=next_try, tries=image.tries + 1)

@@ -14,6 +14,9 @@ from typing import Final
 from irisdrop.record.database import Database
 from irisdrop.vocabulary.states import State
 
+# Why an image is UNREADABLE whose bytes were whole when they were spooled: by this it is found again.
+LOST: Final = "our copy can't be read back and the file is gone from its folder; put it there again, or mend the disk, and it goes on by itself"
+
 _CONFIRMED: Final = (
     "SELECT max(changed) AS at FROM images WHERE digest = ? "
     "HAVING sum(state NOT IN (?, ?)) = 0 AND sum(state = ? AND receipt IS NOT NULL) > 0"

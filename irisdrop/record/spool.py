@@ -55,6 +55,8 @@ class Spool:
         self.elsewhere: Callable[[str], list[Origin]] = lambda _: []
         # Who reads what lies in an archive, by the path that it has in the journal: arrival, where the agent says so.
         self.member: Callable[[str], Iterator[bytes]] = lambda _: iter(())
+        # Where else the source of a digest may lie by now, as written by `after: move`: the journal, where the agent says so.
+        self.moved: Callable[[str], list[tuple[Origin, str]]] = lambda _: []
         self._incoming = folder / "incoming"
         # Several threads take files: two exports of the same bytes must not lose each other's origin.
         self._guards = [threading.Lock() for _ in range(16)]
@@ -148,11 +150,11 @@ class Spool:
 
         OSError where our own disk does not take them: that says nothing about the source.
         """
-        for origin in self.origins(digest) or self.elsewhere(digest):
+        came = self.origins(digest) or self.elsewhere(digest)
+        for origin, path in [*((origin, origin.path) for origin in came), *self.moved(digest)]:
             copy = self.receive()
             try:
-                plain = os.path.lexists(origin.path)
-                for block in _blocks(Path(origin.path)) if plain else self.member(origin.path):
+                for block in _blocks(Path(path)) if os.path.lexists(path) else self.member(path):
                     copy.write(block)
                 if copy.digest == digest:
                     self.keep(copy, origin)

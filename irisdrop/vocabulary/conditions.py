@@ -182,6 +182,13 @@ KINDS: Final[dict[str, Kind]] = {
             "Raise `spool: limit`, or mend what keeps images from being delivered.",
         ),
         Kind(
+            "SPOOL_UNREADABLE",
+            "The disk can't read back images that the spool keeps",
+            X,
+            "Look at that disk. They are UNREADABLE in the quarantine, and go on by themselves once the disk gives their "
+            "bytes again, or their files lie where the camera put them.",
+        ),
+        Kind(
             "JOURNAL_REBUILT",
             "The journal was damaged and has been rebuilt from spool and folders",
             W,
