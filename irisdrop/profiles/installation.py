@@ -21,7 +21,7 @@ from irisdrop.profiles.folders import check_folders, path_of
 from irisdrop.profiles.kinds import check_kinds, platform_of, worklist_of
 from irisdrop.profiles.places import Document, Location
 from irisdrop.profiles.references import check_secrets
-from irisdrop.profiles.validation import checked_further, validated
+from irisdrop.profiles.validation import understood
 from irisdrop.profiles.written_config import WrittenCamera, WrittenConfig
 from irisdrop.profiles.zone import near_zone, zone_of
 
@@ -37,14 +37,7 @@ def config_of(found: Document, path: Path) -> Config:
     """The configuration in a document; raises FaultyFile with everything that is wrong with it."""
     check_secrets(found)
     check_kinds(found, path.absolute().parent)
-    written = validated(found, WrittenConfig)
-    if written is None:
-        checked_further(found, STAND_INS, ITEMS, lambda: checked(found, WrittenConfig.model_validate(found.tree), path))
-        found.raise_faults()
-        raise AssertionError("a configuration that did not validate has faults")
-    config = checked(found, written, path)
-    found.raise_faults()
-    return config
+    return understood(found, WrittenConfig, lambda written: checked(found, written, path), STAND_INS, ITEMS)
 
 
 def checked(found: Document, written: WrittenConfig, path: Path) -> Config:

@@ -14,7 +14,7 @@ from irisdrop.profiles.places import Document, Location
 from irisdrop.profiles.profile import DeviceProfile, Example, ExamRule, Files, Rule
 from irisdrop.profiles.proof import examples_of
 from irisdrop.profiles.sources import rules_of
-from irisdrop.profiles.validation import checked_further, validated
+from irisdrop.profiles.validation import understood
 from irisdrop.profiles.written import WrittenExam, WrittenProfile
 
 # What stands in for a section that is missing or faulty, so that the other sections are still checked.
@@ -33,14 +33,7 @@ STAND_INS: Final[dict[str, Any]] = {
 def profile_of(found: Document) -> DeviceProfile:
     """The profile in a document; raises FaultyFile with everything that is wrong with it."""
     read = found.tree.get("read")
-    written = validated(found, WrittenProfile)
-    if written is None:
-        checked_further(found, STAND_INS, {}, lambda: checked(found, WrittenProfile.model_validate(found.tree), read))
-        found.raise_faults()
-        raise AssertionError("a profile that did not validate has faults")
-    profile = checked(found, written, read)
-    found.raise_faults()
-    return profile
+    return understood(found, WrittenProfile, lambda written: checked(found, written, read), STAND_INS, {})
 
 
 def checked(found: Document, written: WrittenProfile, read: Any) -> DeviceProfile:

@@ -15,6 +15,26 @@ from irisdrop.profiles.places import Document, Location, Place
 from irisdrop.vocabulary.faults import Fault
 
 Model = TypeVar("Model", bound=BaseModel)
+Made = TypeVar("Made")
+
+
+def understood(
+    found: Document,
+    model: type[Model],
+    checked: Callable[[Model], Made],
+    stand_ins: Mapping[str, Any],
+    items: Mapping[str, Callable[[int], Any]],
+) -> Made:
+    """What a document means by a model, and by what its settings mean together (`checked`); raises FaultyFile with
+    everything that is wrong with both. For `stand_ins` and `items` see `checked_further`."""
+    written = validated(found, model)
+    if written is None:
+        checked_further(found, stand_ins, items, lambda: checked(model.model_validate(found.tree)))
+        found.raise_faults()
+        raise AssertionError("what did not validate has faults")
+    made = checked(written)
+    found.raise_faults()
+    return made
 
 
 def validated(found: Document, model: type[Model]) -> Model | None:
