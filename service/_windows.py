@@ -6,10 +6,15 @@ import ctypes
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Final
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Final
 
+from irisdrop.profiles.secret import secrets_in
 from irisdrop.vocabulary.faults import Foreseen
+
+if TYPE_CHECKING:
+    from irisdrop.profiles.config import Config
 
 NAME: Final = "irisdrop"
 ACCOUNT: Final = rf"NT SERVICE\{NAME}"
@@ -25,8 +30,8 @@ def install(config: Path) -> str:
     from irisdrop.profiles.config import load_config
 
     settings = load_config(config)
-    for camera in settings.cameras:
-        _not_mapped(camera.folder)
+    for place in _places(settings):
+        _not_mapped(place)
     _sc("create", NAME, "binPath=", binary(), "start=", "delayed-auto", "obj=", ACCOUNT, "DisplayName=", "irisdrop")
     _sc("description", NAME, "Brings each image of a retinal camera to its one fitting order.")
     _sc("failure", NAME, "reset=", "86400", "actions=", RECOVERY)
@@ -35,8 +40,8 @@ def install(config: Path) -> str:
     _environment(config)
     settings.state.mkdir(parents=True, exist_ok=True)
     _shut(settings.state, ACCOUNT, "(OI)(CI)F")
-    for file in {Path(place) for place in _secret_files(settings.platform)}:
-        _shut(file, ACCOUNT, "R")
+    for place in sorted({secret.place for secret in secrets_in(settings) if secret.kind == "file"}):
+        _shut(Path(place), ACCOUNT, "R")
     return f"The service {NAME} starts with Windows as {ACCOUNT}; `irisdrop service start` starts it now."
 
 
@@ -84,13 +89,25 @@ def unc_of(drive: str) -> str | None:
     return name.value if network.WNetGetConnectionW(drive, name, ctypes.byref(size)) == 0 else None
 
 
-def _not_mapped(folder: Path) -> None:
-    share = unc_of(folder.drive) if len(folder.drive) == 2 else None
+def _places(settings: Config) -> Iterator[str]:
+    """Every place on the disk that a configuration may name."""
+    yield str(settings.state)
+    for camera in settings.cameras:
+        yield str(camera.folder)
+        yield str(camera.after.move or "")
+    for part in (settings.platform, settings.worklist):
+        if part is not None:
+            yield from (str(value) for value in part.options.values() if isinstance(value, str | Path))
+
+
+def _not_mapped(place: str) -> None:
+    drive = PureWindowsPath(place).drive
+    share = unc_of(drive) if len(drive) == 2 else None
     if share is not None:
         raise Foreseen(
             "MAPPED_DRIVE",
-            f"{folder.drive} is a mapped drive of this account; for a service it does not exist.",
-            f"write {share} in the configuration instead of {folder.drive}.",
+            f"{drive} is a mapped drive of this account; for a service it does not exist.",
+            f"write {share} in the configuration instead of {drive}.",
         )
 
 
@@ -102,11 +119,6 @@ def _environment(config: Path) -> None:
         values = [f"IRISDROP_CONFIG={config.absolute()}"]
         winreg.SetValueEx(key, "Environment", 0, winreg.REG_MULTI_SZ, values)  # type: ignore[attr-defined,unused-ignore]
         winreg.SetValueEx(key, "PreshutdownTimeout", 0, winreg.REG_DWORD, 30_000)  # type: ignore[attr-defined,unused-ignore]
-
-
-def _secret_files(platform: object) -> list[str]:
-    token = getattr(platform, "token", None)
-    return [token.place] if token is not None and token.kind == "file" else []
 
 
 def _shut(path: Path, account: str, rights: str) -> None:

@@ -59,7 +59,9 @@ class Service(win32serviceutil.ServiceFramework):
 
     def _run(self) -> None:
         from irisdrop.surface.commands.run import as_good, page_beside
+        from irisdrop.surface.system import give_way
 
+        give_way()  # the camera's own software runs on this machine
         with as_good(None, verbose=False) as agent, page_beside(agent):
             agent.run(self._stop)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -95,3 +96,18 @@ def secret_of(written: Any) -> Secret | None:
         if kind in PLACES and isinstance(place, str) and place.strip():
             return Secret(kind, place)
     return None
+
+
+def secrets_in(settings: Any) -> Iterator[Secret]:
+    """Every secret that a configuration, or a part of one, names."""
+    if isinstance(settings, Secret):
+        yield settings
+    elif is_dataclass(settings):
+        for field in fields(settings):
+            yield from secrets_in(getattr(settings, field.name))
+    elif isinstance(settings, Mapping):
+        for item in settings.values():
+            yield from secrets_in(item)
+    elif isinstance(settings, tuple | list):
+        for item in settings:
+            yield from secrets_in(item)

@@ -32,7 +32,7 @@ def stay_small() -> None:
     """Let all threads share two of malloc's arenas; to be called before there are others.
 
     With eight a core, each of thirty threads keeps what it once needed: in a year of images (tests/torture/soak.py) memory
-    grew by 18 % from the second tenth on, and by 5 % with two. Python's own lock leaves them little to compete for.
+    grew by 18 % from the second tenth on, and by 10 % with two. Python's own lock leaves them little to compete for.
     """
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from irisdrop import __version__
-from irisdrop.profiles.secret import Secret
+from irisdrop.profiles.secret import secrets_in
 from irisdrop.surface.doctor.finding import Case, Finding, broken, look, ok
 from irisdrop.vocabulary.faults import Foreseen
 
@@ -64,7 +64,7 @@ def configuration(case: Case) -> Iterator[Finding]:
 
 def secrets(case: Case) -> Iterator[Finding]:
     """Whether each secret can be had by this account, and by nobody else; none is shown."""
-    found = [] if case.config is None else list(_secrets(case.config))
+    found = [] if case.config is None else list(secrets_in(case.config))
     for secret in found:
         try:
             secret.reveal()
@@ -95,20 +95,6 @@ def service(case: Case) -> Iterator[Finding]:
         yield look("no agent runs", "`irisdrop service start`, or `irisdrop run`.")
     else:
         yield ok(f"the agent runs: {holder}")
-
-
-def _secrets(value: Any) -> Iterator[Secret]:
-    if isinstance(value, Secret):
-        yield value
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _secrets(getattr(value, field.name))
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _secrets(item)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _secrets(item)
 
 
 def _account() -> str:
