@@ -95,6 +95,7 @@ class Lookout:
         self._tend_at = 0.0
         self._scan_at = 0.0
         self._watched = False  # one whole scan is done and nothing interrupted the watching since
+        self._interrupted = False  # it was, while a scan was under way
         self._catching_up = False  # the scan looks for what happened while no event could come
         self._present = True
         self.scans = 0  # whole ones
@@ -214,6 +215,7 @@ class Lookout:
         now = self._clock.now()
         if self._attended is not None and (now - self._attended).total_seconds() > GAP:
             self._watched = False
+            self._interrupted = True
             self._scan_at = 0.0
         self._attended = now
 
@@ -229,7 +231,7 @@ class Lookout:
 
     def _attend(self, profile: DeviceProfile) -> None:
         """Look where events point to."""
-        self._attended = self._clock.now()
+        self._note_gap()  # within a scan too: one of a share may take most of the time
         hints = self._supervision.drain()
         if hints.lost:
             self._catching_up = True
@@ -288,6 +290,7 @@ class Lookout:
         self._first.begin()
         scan = Scan(self._root, self.camera.name, self._journal.known, profile.takes, self._distance)
         self._catching_up, catching_up = False, self._catching_up
+        self._interrupted = False
         lost: list[Batch] = []
         for batch in scan.walk():
             if batch.gone:
@@ -305,7 +308,7 @@ class Lookout:
             self._reception.lose(batch.folder, batch.gone)
         self._follow_unsettled()
         self._first.end(self._conditions)
-        self._watched = not scan.unreadable
+        self._watched = not scan.unreadable and not self._interrupted
         self.scans += 1
 
     def _scan_below(self, profile: DeviceProfile, folder: str) -> None:

@@ -191,6 +191,12 @@ class Scan:
                 continue
             if remembered is not None and unchanged(status, remembered) and remembered[4] in _AT_REST:
                 continue
+            if remembered is not None and shape(status) is Shape.FOLDER:
+                # A folder has the name that a file had: it is walked, and the file is gone.
+                folders.append(f"{folder}{os.sep}{entry.name}" if folder else entry.name)
+                if _forgettable(remembered[4]):
+                    batch.gone.append(entry.name)
+                continue
             news = differs(status, remembered)
             if news is not None:
                 self.fresh += remembered is None

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from irisdrop.arrival import listings
 from irisdrop.arrival.distance import AT_ONCE, Distance
 from irisdrop.arrival.entries import Entry, Listed
 from irisdrop.arrival.scan import Scan
+from irisdrop.vocabulary.clock import SystemClock
 from irisdrop.vocabulary.states import State
 
 Listing = Callable[[str, AbstractContextManager[object]], Iterator[list[Entry]]]
@@ -278,3 +281,36 @@ def test_what_is_gone_from_a_share_is_asked_for_and_not_listed_once_more(share, 
     share.stop()
     assert len(listed) <= lookout.scans + 1
     assert sorted(share.journal.known.folder("room-2", "")) == ["0.jpg", "1.jpg", "2.jpg", "4.jpg"]
+
+
+class Sleeping(SystemClock):
+    """The wall clock of a machine that can sleep for hours; its monotonic one stands still meanwhile."""
+
+    slept = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.slept
+
+
+def test_what_appears_while_the_machine_sleeps_in_the_middle_of_a_listing_did_not_appear_while_we_watched(
+    share, picture, monkeypatch
+) -> None:
+    """Its arrival would have stood in for the time of its capture; a slow share is being listed most of the time."""
+    clock = share.clock = Sleeping()
+    share.camera = replace(share.camera, watch="poll")
+    share.drop("a.jpg", picture(b"a"))
+    lookout = share.watch()
+    share.wait(lambda: lookout.watching)
+    tap = Tap(monkeypatch, "exports")
+    assert tap.waits.wait(30)
+    clock.slept = timedelta(hours=3)
+    share.drop("b.jpg", picture(b"b"))
+    tap.go_on.set()
+    share.wait_settled(2)
+    (image,) = [image for image in share.images() if image.name == "b.jpg"]
+    assert not image.live
+    share.wait(lambda: lookout.watching)
+    share.drop("c.jpg", picture(b"c"))
+    share.wait_settled(3)
+    (image,) = [image for image in share.images() if image.name == "c.jpg"]
+    assert image.live

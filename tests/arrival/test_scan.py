@@ -267,3 +267,15 @@ def broken_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "scandir", listing)
     monkeypatch.setattr(os, "stat", look)
+
+
+def test_a_folder_with_the_name_that_a_file_had_is_looked_through(root: Path, memory: Known) -> None:
+    put(root, "a.jpg", "old.jpg")
+    know(memory, root, Standing.SETTLED, "a.jpg")
+    know(memory, root, Standing.LEFT_ALONE, "old.jpg")
+    for name in ("a.jpg", "old.jpg"):
+        (root / name).unlink()
+        put(root, f"{name}/b.jpg")
+    found, gone = scan(root, memory)[1:]
+    assert found == {"a.jpg/b.jpg": News.NEW, "old.jpg/b.jpg": News.NEW}
+    assert gone == {"a.jpg"}
