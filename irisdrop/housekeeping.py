@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from irisdrop.alarms import Alarms
 from irisdrop.clearance import Clearance
 from irisdrop.matching.drift import WORTH_TELLING, drift, passages, setting
 from irisdrop.matching.series import CALLED_BACK, EXAM_OVER, WITH_ORDER, TooFew, flickers, one_eyed, too_few
@@ -54,6 +55,7 @@ class Housekeeping:
         self._retention = Retention(journal.database)
         self._restoration = Restoration(journal, spool, conditions, clock)
         self._clearance = Clearance(journal, clock, profiles)
+        self._alarms = Alarms(journal, conditions, clock, timedelta(seconds=config.late))
         self._conditions = conditions
         self._clock = clock
         self._looked = self._nothing_before = datetime.min.replace(tzinfo=UTC)
@@ -66,6 +68,7 @@ class Housekeeping:
         self.tell_clocks()
         self.tell_series()
         self.tell_rebuilt()
+        self._alarms.turn()
         self._restoration.turn()
         self.clear_spool()
         self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
