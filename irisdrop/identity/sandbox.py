@@ -19,6 +19,7 @@ from irisdrop.identity.parsing import system
 
 LONGEST_ANSWER: Final = 8 << 20
 NEVER: Final = math.inf
+PAUSED: Final = 2.0  # seconds too late to be only a busy machine
 STARTS: Final = 30.0  # seconds that a child may take to start: whatever else the machine does, no file is to blame
 
 Failure = Literal["hung", "crashed", "memory"]
@@ -249,6 +250,10 @@ class Parsers:
                 child.end()
             with self._changed:
                 now = time.monotonic()
+                if now - self._next_look > PAUSED:
+                    # We were stopped, or the machine slept: so were the children, and none of them is to blame.
+                    for child in self._busy:
+                        child.until = max(child.until, now + self._seconds)
                 for child in self._busy:
                     if child.until <= now:
                         child.until = NEVER

@@ -276,3 +276,51 @@ def test_a_name_that_is_no_utf_8_is_opened(picture: Path) -> None:
     other.write_bytes(picture.read_bytes())
     with Parsers() as parsers:
         assert parsers.read(other, NOTHING).kind == "jpeg"
+
+
+STOPPED = """\
+import sys
+from pathlib import Path
+from irisdrop.identity import sandbox
+from irisdrop.identity.contents import Wanted
+script = f'''
+import os, pathlib, sys, time
+print("{{}}", flush=True)
+for line in sys.stdin:
+    pathlib.Path({sys.argv[2]!r}).write_text(str(os.getpid()) + ";")
+    for _ in range(15):
+        time.sleep(0.1)
+    print('{{"memory": 1}}', flush=True)
+'''
+sandbox.command = lambda _: [sys.executable, "-I", "-S", "-c", script]
+with sandbox.Parsers(seconds=3.0) as parsers:
+    try:
+        parsers.read(Path(sys.argv[1]), Wanted())
+    except sandbox.ParserFailed as failure:
+        print(failure.kind)
+"""
+
+
+def test_a_file_that_is_read_while_everything_is_stopped_for_long_is_not_called_hanging(
+    picture: Path, tmp_path: Path
+) -> None:
+    """A service that is frozen, a laptop that sleeps: the time went by, and the child had none of it."""
+    asked = tmp_path / "asked"
+    words = [sys.executable, "-c", STOPPED, str(picture), str(asked)]
+    process = subprocess.Popen(words, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    try:
+        pause, until = threading.Event(), time.monotonic() + 60
+        while not (asked.exists() and asked.read_text().endswith(";")):
+            assert time.monotonic() < until
+            pause.wait(0.01)
+        both = (process.pid, int(asked.read_text()[:-1]))
+        for pid in both:
+            os.kill(pid, signal.SIGSTOP)
+        pause.wait(6)  # it is the time that goes by
+        for pid in both:
+            os.kill(pid, signal.SIGCONT)
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert said == "memory\n", "the stand-in's own answer"
