@@ -162,21 +162,46 @@ def test_an_archive_that_grew_on_asks_nobody_about_its_beginning(site: Callable[
         assert [image.id for image in images(agent, State.DISCARDED, 1)] == [refused.id]
 
 
-def test_a_refused_archive_is_opened_again_when_it_is_released_and_given_to_no_order(
+def test_an_archive_of_nothing_that_the_profile_takes_is_opened_again_when_it_takes_it(
     site: Callable[[str], Path],
 ) -> None:
-    """Once the profile takes what it holds."""
+    """It is told, and like a file that no glob takes it is not copied."""
     exports = site(ARCHIVE)
     with agent_at(exports.parent) as agent:
         pack(exports / "export.zip", {"000815/R1.jpeg": draw(1, "R")})
         (refused,) = images(agent, State.QUARANTINED, 1)
-        assert refused.detail == "it holds no image that the profile takes"
-        with pytest.raises(Foreseen) as told:
-            desk(agent).assign(refused.id, "E000815", by="Dr. Muster", eye="R")
-        assert told.value.code == "AN_ARCHIVE"
+        assert (refused.detail, refused.digest) == ("it holds no image that the profile takes", None)
         edited = ARCHIVE.replace('["*.jpg"]', '["*.jpg", "*.jpeg"]').replace(r"\.jpg'", r"\.jpe?g'")
         (exports.parent / "camera.yaml").write_text(edited)
         until(lambda: agent.profiles["room-1"].takes_image("a.jpeg"), 60)
+        desk(agent).release(refused.id, by="Dr. Muster")
+        assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
+        assert agent.journal.get(refused.id).state is State.VANISHED
+
+
+def test_a_refused_archive_is_opened_again_when_it_is_released_and_given_to_no_order(
+    site: Callable[[str], Path],
+) -> None:
+    """Its picture is larger than the site accepted."""
+    exports, config = site(ARCHIVE), "irisdrop.yaml"
+    written = (exports.parent / config).read_text()
+    (exports.parent / config).write_text(f"largest: 900KB\n{written}")
+    with agent_at(exports.parent) as agent:
+        with zipfile.ZipFile(exports / "whole", "w", zipfile.ZIP_DEFLATED) as made:
+            made.writestr("000815/R1.jpg", draw(1, "R", b"") + bytes(1_000_000))
+        (exports / "whole").rename(exports / "export.zip")
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        assert refused.detail == "a member is larger than this site accepts"
+        assert agent.spool.holds(refused.digest or "")
+        with pytest.raises(Foreseen) as told:
+            desk(agent).assign(refused.id, "E000815", by="Dr. Muster", eye="R")
+        assert told.value.code == "AN_ARCHIVE"
+        desk(agent).release(refused.id, by="Dr. Muster")
+        until(lambda: agent.journal.get(refused.id).version > refused.version + 1, 60)
+        (again,) = images(agent, State.QUARANTINED, 1)
+        assert (again.id, again.digest, again.detail) == (refused.id, refused.digest, refused.detail)
+        (exports.parent / config).write_text(written)
+        until(lambda: agent.config.largest > 900_000, 60)
         desk(agent).release(refused.id, by="Dr. Muster")
         assert images(agent, State.DELIVERED, 1)[0].entry == "E000815"
         assert agent.journal.get(refused.id).state is State.VANISHED

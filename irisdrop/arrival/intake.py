@@ -113,9 +113,12 @@ class Intake:
         opened = unpack(order, profile, self.spool, now, stopped, self._digests, noted)
         if isinstance(opened, Unfinished):
             return Incomplete()
-        if isinstance(opened, Unpackable) or (isinstance(opened, Unpacked) and not opened.members):
-            detail = opened.detail if isinstance(opened, Unpackable) else "it holds no image that the profile takes"
-            return self._keep_refused(arrival, pending, order, detail, stopped)
+        if isinstance(opened, Unpackable):
+            return self._keep_refused(arrival, pending, order, opened.detail, stopped)
+        if isinstance(opened, Unpacked) and not opened.members:
+            # Like a file that no glob takes it is not copied: reports, day after day, would fill the spool.
+            self._turn_away(arrival, pending, Code.UNREADABLE, "it holds no image that the profile takes")
+            return NotPlain()
         if not isinstance(opened, Unpacked):
             return opened
         racy = opened.racy and not pending.racy
