@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 STAYS: Final = timedelta(minutes=1)  # a companion file, after its images: another of the same name may be coming
 PAGE: Final = 500  # files of a kind that one turn looks at
+LONGEST: Final = 60  # minutes between tries for a file that can't go: to look at it is to read it whole, from a share
+MOST_STUCK: Final = 50_000  # files whose next try is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,11 @@ class Clearance:
         self._clock = clock
         self._profiles = profiles
         self._places: dict[str, _Place] = {}
+        self._stuck: dict[Path, tuple[int, float]] = {}  # how often a file could not go, and when it is tried next
 
     def clear(self, camera: CameraSettings) -> None:
         """What of a camera has its time come, a page of each kind at a time; what can't be moved or deleted now stays and is
-        tried again when its page comes round."""
+        tried again."""
         if not stands(self._journal, camera.name, camera.folder):
             return  # on a share that is away nothing is gone
         before = self._clock.now() - timedelta(seconds=camera.after.delete_after or 0.0)
@@ -75,7 +78,7 @@ class Clearance:
         for image in images:
             words = f"the source of image {image.id}"
             going = _Going(Path(image.path), image.digest or "", image.name, str(image.id), words)
-            if _tried(camera, going):
+            if self._gone(camera, going):
                 self._journal.source_cleared(image.id)
         archives = self._sources.archives_done(camera.name, before, PAGE, place.archive)
         place.archive = archives[-1].path if len(archives) == PAGE else ""
@@ -110,8 +113,25 @@ class Clearance:
         except ValueError:
             self._sources.forget(source)  # the camera's folder is another now
             return
-        if _tried(camera, _Going(Path(source.path), source.digest, name, source.digest[:8], words)):
+        if self._gone(camera, _Going(Path(source.path), source.digest, name, source.digest[:8], words)):
             self._sources.forget(source)
+
+    def _gone(self, camera: CameraSettings, going: _Going) -> bool:
+        """Whether nothing is left to do for a file; one that could not go is tried less and less often."""
+        now = self._clock.monotonic()
+        count, when = self._stuck.get(going.path, (0, now))
+        if now < when:
+            return False
+        try:
+            _clear(camera, going)
+        except OSError as error:
+            log.info("%s stays for now: %s", going.words, type(error).__name__)
+            if len(self._stuck) >= MOST_STUCK:
+                self._stuck.clear()
+            self._stuck[going.path] = count + 1, now + 60 * (min(LONGEST, 2**count) - 0.5)
+            return False
+        self._stuck.pop(going.path, None)
+        return True
 
 
 def _needed(folder: str, profile: DeviceProfile) -> set[str]:
@@ -122,16 +142,6 @@ def _needed(folder: str, profile: DeviceProfile) -> set[str]:
     except (FileNotFoundError, NotADirectoryError):
         return set()
     return {companion.casefold() for name in names for companion in profile.companions_of(name)}
-
-
-def _tried(camera: CameraSettings, going: _Going) -> bool:
-    """Whether nothing is left to do for a file."""
-    try:
-        _clear(camera, going)
-    except OSError as error:
-        log.info("%s stays for now: %s", going.words, type(error).__name__)
-        return False
-    return True
 
 
 def _clear(camera: CameraSettings, going: _Going) -> None:

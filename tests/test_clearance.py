@@ -153,9 +153,32 @@ def test_files_that_cant_be_moved_hold_up_no_others(room: Room, monkeypatch: pyt
         room.clear()
     assert room.moved() == ["day 0", "day 1/x.zip", "z.jpg", "z.xml"]
     (room.folder / "done" / "day 0").unlink()
+    room.records.clock.advance(3600)
     for _ in range(12):
         room.clear()
     assert room.lying() == []
+
+
+def test_a_file_that_cant_be_moved_is_read_less_and_less_often(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time the whole of it comes from the share."""
+    room.deliver(room.records.matched(name="a.jpg", content=b"delivered"))
+    (room.folder / "done").write_bytes(b"a file where the folder would be")
+    read: list[float] = []
+    real = hashlib.file_digest
+
+    def counted(file: Any, how: str) -> Any:
+        read.append(room.records.clock.monotonic())
+        return real(file, how)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    for _ in range(240):
+        room.clear()
+    assert 8 <= len(read) <= 10
+    assert read[1] - read[0] < 90 < 1800 < read[-1] - read[-2] < 3700
+    (room.folder / "done").unlink()
+    room.records.clock.advance(3600)
+    room.clear()
+    assert room.moved() == ["a.jpg"]
 
 
 # ---------------------------------------------------------------------- archives

@@ -409,6 +409,7 @@ def test_a_source_that_can_not_be_moved_stays_and_is_tried_again(
     house.turn()
     assert Path(image.path).exists()
     monkeypatch.setattr(Path, "mkdir", real)
+    records.clock.advance(60)
     house.turn()
     assert not Path(image.path).exists()
 
