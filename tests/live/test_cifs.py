@@ -142,7 +142,15 @@ class Share:
     def come(self) -> None:
         """Serve it."""
         words = ["smbd", "-F", "--no-process-group", "-s", str(self._settings)]
-        self._running.enter_context(self.line.running(words, self.folder / "smbd.log"))
+        self._server = self._running.enter_context(self.line.running(words, self.folder / "smbd.log"))
+
+    def hang(self) -> None:
+        """Answer nothing more, and refuse nothing."""
+        os.killpg(self._server.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Answer again."""
+        os.killpg(self._server.pid, signal.SIGCONT)
 
     def go(self) -> None:
         """Stop the server with all of its connections; the files stay."""
@@ -294,7 +302,8 @@ def test_a_real_share_is_polled_and_its_going_and_coming_sends_nothing_twice(mou
 
 
 def test_a_slow_listing_of_twenty_thousand_files_holds_up_no_other_camera_and_removes_nothing(site: Site) -> None:
-    """Each look at a file asks the server, ten milliseconds away; in the middle of a listing the server goes."""
+    """Each look at a file asks the server, ten milliseconds away; in the middle of a listing the server goes; at the end it hangs, and
+    holds up neither the other camera nor the agent's end."""
     site.fill(MANY)
     (site.folder / "irisdrop.yaml").write_text(CONFIG + LOCAL)
     site.slow("delay 10ms")
@@ -313,4 +322,8 @@ def test_a_slow_listing_of_twenty_thousand_files_holds_up_no_other_camera_and_re
         site.share.come()
         site.export("000001", 7)
         site.wait(lambda: site.delivered() and not site.away(), 120)
+        site.share.hang()
+        site.export_locally("000002", 8)
+        site.wait(lambda: site.delivered() and site.away(), 120)
         site.end()
+        site.share.go_on()
