@@ -128,6 +128,7 @@ def test_a_spooled_copy_that_can_not_be_read_and_has_no_source_is_told_and_goes_
     assert wait_until(lambda: "SPOOL_UNREADABLE" not in spoilt.conditions(), 90)
 
 
+@pytest.mark.parametrize("what", ["state", "spool", "journal"])
 def test_a_used_up_quota_is_told_as_a_full_disk_and_is_over_when_there_is_room(
     spoilt: Any, faults: Faults, what: str
 ) -> None:
