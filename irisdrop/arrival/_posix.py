@@ -75,7 +75,7 @@ def in_the_cloud(status: os.stat_result) -> bool:  # noqa: ARG001
     return False
 
 
-LOOKS: Final = 0.025  # seconds for the looks at a piece: they take one where each is answered from memory
+LOOKS: Final = 0.2  # seconds for the looks at a piece: from memory they take a few milliseconds, on a busy machine more
 LATE: Final = 3  # pieces whose looks took longer, until none is tried right beside its listing any more
 PIECE: Final = 4096  # bytes: some 80 names, fewer than a server tells at once
 RECORD: Final = struct.Struct("=QqHB")  # of getdents64: file id, place, length of all of it, kind
