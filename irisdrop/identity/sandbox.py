@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Self
 
 from irisdrop.identity.contents import Contents, Element, Note, Tag, Wanted
 from irisdrop.identity.parsing import system
+from irisdrop.vocabulary import processors
 
 LONGEST_ANSWER: Final = 8 << 20
 NEVER: Final = math.inf
@@ -53,6 +54,7 @@ class Child:
             env=environment(),
             **system.quietly(),
         )
+        processors.free(self._process.pid)
         self.ready = False
         self.expired = False
         self.until = 0.0  # monotonic; when its answer must have come

@@ -16,6 +16,7 @@ from irisdrop.surface.opened import chosen, load
 from irisdrop.surface.supervision import keep_watched, notify
 from irisdrop.surface.system import give_way, stay_small
 from irisdrop.vocabulary.faults import Foreseen
+from irisdrop.vocabulary.processors import keep_to_one
 
 if TYPE_CHECKING:
     from irisdrop.agent import Agent
@@ -31,6 +32,7 @@ def run(config_path: Path | None, once: bool, verbose: bool) -> None:
     stop = threading.Event()
     _stop_on_signals(stop)
     give_way()  # the camera's own software runs on this machine
+    keep_to_one()
     if once:
         with as_written(config_path, verbose) as agent:
             agent.once()
