@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -30,6 +31,7 @@ from irisdrop.vocabulary.states import ENDED, State
 
 NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
 NEWEST: Final = 1000  # images of a camera, for what is seen within minutes: how late they come, a number that flickers
+PATIENCE: Final = 30.0  # seconds for what looks into a camera's folder, until the rest goes on without it
 LONGEST_LOOK: Final = timedelta(hours=1)  # between looks through a spool of which nothing may go yet
 EYES: Final = {"R": "the right eye", "L": "the left eye"}
 
@@ -59,6 +61,7 @@ class Housekeeping:
         self._conditions = conditions
         self._clock = clock
         self._looked = self._nothing_before = datetime.min.replace(tzinfo=UTC)
+        self._aside_now: dict[str, threading.Thread] = {}
         self.woken = threading.Event()  # set where an image waits because the spool has no room
         spool.budget.on_short = self.woken.set
 
@@ -69,12 +72,32 @@ class Housekeeping:
         self.tell_series()
         self.tell_rebuilt()
         self._alarms.turn()
-        self._restoration.turn()
+        self._aside("restoration", self._restoration.turn)
         self.clear_spool()
         self._retention.forget(self._clock.now() - timedelta(seconds=self._config.journal.keep))
         for camera in self._config.cameras:
             if not camera.after.leave:
-                self._clearance.clear(camera)
+                self._aside(f"clearance {camera.name}", partial(self._clearance.clear, camera))
+
+    def _aside(self, name: str, act: Callable[[], None]) -> None:
+        """Do what looks into a camera's folder, which may be a share that hangs: then the rest is done without it, and it is
+        not begun once more."""
+        running = self._aside_now.get(name)
+        if running is not None and running.is_alive():
+            return
+        failed: list[Exception] = []
+
+        def work() -> None:
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                failed.append(error)
+
+        thread = self._aside_now[name] = threading.Thread(target=work, name=name, daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        if failed:
+            raise failed[0]
 
     def tell_counts(self) -> None:
         """The conditions that follow from the journal's counts."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from irisdrop import housekeeping
 from irisdrop.housekeeping import Housekeeping
 from irisdrop.profiles.config import Config, parse_config
 from irisdrop.profiles.profile import load_profile
@@ -454,3 +458,31 @@ def test_images_of_a_camera_that_is_configured_no_more_are_told_until_their_end(
     records.clock.advance(2)
     house.tell_counts()
     assert records.conditions.active() == []
+
+
+def test_a_share_that_hangs_keeps_nothing_else_from_being_cleared(
+    records: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question to it is answered never: it is asked once, and the spool is cleared without it until it answers."""
+    monkeypatch.setattr(housekeeping, "PATIENCE", 0.2)
+    image = delivered(records)
+    house = keeper(records, tmp_path, "{delete: 1d}")
+    records.clock.advance(8 * DAY)
+    answered, asked, real = threading.Event(), [], Path.stat
+
+    def hang(path: Path, **options: Any) -> os.stat_result:
+        if path == records.exports and not answered.is_set():
+            asked.append(path)
+            answered.wait(60)
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", hang)
+    for _ in range(3):
+        house.turn()
+    assert not records.spool.holds(image.digest)
+    assert len(asked) == 1
+    answered.set()
+    until = time.monotonic() + 60
+    while Path(image.path).exists():
+        assert time.monotonic() < until
+        house.turn()
