@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader
 from typing import Final, TypeVar
 
 from irisdrop.arrival.ending import ended
@@ -20,6 +20,7 @@ from irisdrop.record.spool import Origin, Spool
 T = TypeVar("T")
 
 BLOCK: Final = 1024 * 1024
+HELD: Final = 256 * 1024  # bytes: what is no longer is read at once
 RACY: Final = 2.0  # seconds: the coarsest clock of a file system that we meet (FAT)
 
 
@@ -128,6 +129,27 @@ _REFUSALS: Final[dict[int, Callable[[OSError], Outcome]]] = {
 }
 
 
+class Held(io.BytesIO):
+    """The bytes of a small file, which are read once, whatever is asked of them; its handle is the file's.
+
+    One byte more than its size is asked for: a file that grew shows.
+    """
+
+    def __init__(self, file: io.FileIO, size: int) -> None:
+        self._file = file
+        content, count = memoryview(bytearray(size + 1)), 0
+        while count <= size and (more := file.readinto(content[count:])):
+            count += more
+        super().__init__(content[:count])
+
+    def fileno(self) -> int:
+        """The handle of the file."""
+        return self._file.fileno()
+
+
+Opened = io.BufferedReader | Held
+
+
 class Refused(Exception):
     """Ends a reading with its outcome; nothing is kept."""
 
@@ -143,9 +165,10 @@ def take(order: Order, spool: Spool, now: float, stopped: Callable[[], bool]) ->
     """
     try:
         agree(order, os.lstat(reachable(order.path)))
-        with os.fdopen(open_plain(order.path), "rb") as file:
+        with io.FileIO(open_plain(order.path)) as file:
             agree(order, os.fstat(file.fileno()))
-            return _read(order, file, spool, now, stopped)
+            size = order.looked.size
+            return _read(order, Held(file, size) if size <= HELD else io.BufferedReader(file), spool, now, stopped)
     except Refused as refused:
         return refused.outcome
     except OSError as error:
@@ -168,7 +191,7 @@ def agree(order: Order, status: os.stat_result) -> None:
         raise Refused(Locked("it is only in the cloud"))
 
 
-def _read(order: Order, file: BufferedReader, spool: Spool, now: float, stopped: Callable[[], bool]) -> Taken:
+def _read(order: Order, file: Opened, spool: Spool, now: float, stopped: Callable[[], bool]) -> Taken:
     size = order.looked.size
     if size > order.largest:
         raise Refused(TooLarge(size))
@@ -189,7 +212,7 @@ def _read(order: Order, file: BufferedReader, spool: Spool, now: float, stopped:
     return Taken(digest, size, racy, new=True, grown=grown, complete=complete)
 
 
-def _copy(order: Order, file: BufferedReader, spool: Spool, stopped: Callable[[], bool]) -> tuple[str, bool]:
+def _copy(order: Order, file: Opened, spool: Spool, stopped: Callable[[], bool]) -> tuple[str, bool]:
     """The digest under which the spool keeps the bytes now, and whether they begin with the earlier partial's."""
     copy = spooling(spool.receive)
     try:
@@ -215,7 +238,7 @@ def _copy(order: Order, file: BufferedReader, spool: Spool, stopped: Callable[[]
         raise
 
 
-def pour(order: Order, file: BufferedReader, into: Callable[[memoryview], object], stopped: Callable[[], bool]) -> None:
+def pour(order: Order, file: Opened, into: Callable[[memoryview], object], stopped: Callable[[], bool]) -> None:
     """Read the whole file, block by block, and make sure that it is the one that was looked at."""
     file.seek(0)
     buffer = memoryview(bytearray(min(BLOCK, order.looked.size + 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import os
@@ -58,6 +59,7 @@ class Spool:
         # Where else the source of a digest may lie by now, as written by `after: move`: the journal, where the agent says so.
         self.moved: Callable[[str], list[tuple[Origin, str]]] = lambda _: []
         self._incoming = folder / "incoming"
+        self._beginning, self._numbers = f"{secrets.token_hex(8)}-", itertools.count()
         # Several threads take files: two exports of the same bytes must not lose each other's origin.
         self._guards = [threading.Lock() for _ in range(16)]
         self._furnish()
@@ -94,10 +96,10 @@ class Spool:
     def receive(self) -> Incoming:
         """Begin a copy; a spool that somebody removed meanwhile is made anew."""
         try:
-            return Incoming(self._incoming / secrets.token_hex(8))
+            return Incoming(self._incoming / self._unused())
         except FileNotFoundError:
             self._furnish()
-            return Incoming(self._incoming / secrets.token_hex(8))
+            return Incoming(self._incoming / self._unused())
 
     def keep(self, copy: Incoming, origin: Origin) -> str:
         """Make a finished copy durable under its digest, its note first; returns the digest.
@@ -107,10 +109,12 @@ class Spool:
         copy.sync()
         digest = copy.digest
         target = self.file(digest)
-        if not target.parent.is_dir():
-            self._furnish()
         with self._guard(digest):
-            self._note(digest, origin)
+            try:
+                self._note(digest, origin)
+            except FileNotFoundError:
+                self._furnish()
+                self._note(digest, origin)
             mark("spool.rename.before")
             known = target.exists()
             copy.path.replace(target)
@@ -217,6 +221,10 @@ class Spool:
                     beside.unlink(missing_ok=True)
         self.budget.count(-size)
 
+    def _unused(self) -> str:
+        """A name that no file has: no other process has this beginning, no other thread this number."""
+        return f"{self._beginning}{next(self._numbers):x}"
+
     def _guard(self, digest: str) -> threading.Lock:
         return self._guards[int(digest[0], 16)]
 
@@ -235,15 +243,18 @@ class Spool:
         if any(known.camera == origin.camera and known.path == origin.path for known in exports):
             return
         target = self._note_file(digest)
-        draft = target.with_suffix(f".{secrets.token_hex(4)}")
-        with draft.open("x", encoding="ascii") as file:
-            json.dump({"digest": digest, "exports": [_plain(item) for item in [*exports, origin]]}, file)
-            file.flush()
+        text = json.dumps({"digest": digest, "exports": [_plain(item) for item in [*exports, origin]]})
+        draft = Hashed(target.with_name(f"{digest}.{self._unused()}"))
+        try:
+            draft.write(text.encode("ascii"))
             mark("note.fsync.before")
-            os.fsync(file.fileno())
+            draft.sync()
             mark("note.fsync.after")
-        mark("note.rename.before")
-        draft.replace(target)
+            mark("note.rename.before")
+            draft.path.replace(target)
+        except BaseException:
+            draft.abandon()
+            raise
         mark("note.rename.after")
         # The folder is flushed with the rename of the bytes that follows: a note without bytes is nothing.
 

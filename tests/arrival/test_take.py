@@ -58,10 +58,10 @@ def taken(made: Order, spool: Spool, stopped: Callable[[], bool] = lambda: False
     return take(made, spool, NOW.timestamp(), stopped)
 
 
-@pytest.fixture
-def file(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
+@pytest.fixture(params=[3_000_000, 100_000], ids=["in blocks", "at once"])
+def file(tmp_path: Path, picture: Callable[..., bytes], request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "a.jpg"
-    path.write_bytes(picture(b"a", 3_000_000))
+    path.write_bytes(picture(b"a", request.param))
     return path
 
 
@@ -164,6 +164,7 @@ def test_a_half_written_file_is_taken_by_force_and_says_so(file: Path, spool: Sp
     assert not outcome.complete
 
 
+@pytest.mark.parametrize("file", [3_000_000], indirect=True)
 @pytest.mark.parametrize("cut", [0, 1, 100_000, 1024 * 1024, 1024 * 1024 + 1, 2_999_999])
 def test_a_partial_that_grew_on_is_known_by_its_beginning(file: Path, spool: Spool, cut: int) -> None:
     digest = hashlib.sha256(file.read_bytes()[:cut]).hexdigest()
@@ -280,6 +281,7 @@ def test_a_failing_spool_is_not_taken_for_a_failing_file(
     assert taken(order(file), spool) == SpoolFailed(os.strerror(number))
 
 
+@pytest.mark.parametrize("file", [3_000_000], indirect=True)
 def test_on_a_full_disk_the_partial_copy_is_removed(file: Path, tmp_path: Path, small_disk: Path) -> None:
     """A real file system of 2 MB: the copy of 3 MB must not stay and keep it full."""
     spool = Spool(small_disk / "spool")

@@ -236,3 +236,26 @@ def test_an_unloaded_image_lies_on_the_disk_as_before_and_an_absent_one_is_none(
     spool.drop(digest)
     spool.unload(digest)
     assert not spool.holds(digest)
+
+
+def test_a_note_that_the_disk_does_not_take_leaves_no_half_of_it(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = spool.receive()
+    copy.write(b"picture")
+
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("irisdrop.record.hashed.Hashed.sync", full)
+    monkeypatch.setattr("irisdrop.record.spool.Incoming.sync", lambda _: None)
+    with pytest.raises(OSError, match="space"):
+        spool.keep(copy, origin())
+    copy.abandon()
+    assert [path for path in spool.folder.rglob("*") if path.is_file()] == []
+
+
+def test_names_of_copies_never_meet_whoever_makes_them(tmp_path: Path) -> None:
+    one, other = Spool(tmp_path / "spool"), Spool(tmp_path / "spool")
+    copies = [spool.receive() for spool in (one, other) for _ in range(20)]
+    assert len({copy.path for copy in copies}) == 40
+    for copy in copies:
+        copy.abandon()
