@@ -32,7 +32,7 @@ from irisdrop.vocabulary.states import ENDED, State
 NONE: Final[Mapping[str, DeviceProfile]] = MappingProxyType({})
 NEWEST: Final = 1000  # images of a camera, for what is seen within minutes: how late they come, a number that flickers
 PATIENCE: Final = 30.0  # seconds for what looks into a camera's folder, until the rest goes on without it
-LONGEST_LOOK: Final = timedelta(hours=1)  # between looks through a spool of which nothing may go yet
+LONGEST_LOOK: Final = timedelta(hours=1)  # between looks where nothing is new, and at a spool of which nothing may go
 EYES: Final = {"R": "the right eye", "L": "the left eye"}
 
 
@@ -60,16 +60,15 @@ class Housekeeping:
         self._alarms = Alarms(journal, conditions, clock, timedelta(seconds=config.late))
         self._conditions = conditions
         self._clock = clock
-        self._looked = self._nothing_before = datetime.min.replace(tzinfo=UTC)
+        self._looked = self._nothing_before = self._counted = self._count_again = datetime.min.replace(tzinfo=UTC)
+        self._counted_of = -1
         self._aside_now: dict[str, threading.Thread] = {}
         self.woken = threading.Event()  # set where an image waits because the spool has no room
         spool.budget.on_short = self.woken.set
 
     def turn(self) -> None:
         """Everything once."""
-        self.tell_counts()
-        self.tell_clocks()
-        self.tell_series()
+        self._count()
         self.tell_rebuilt()
         self._alarms.turn()
         self._aside("restoration", self._restoration.turn)
@@ -98,6 +97,20 @@ class Housekeeping:
         thread.join(PATIENCE)
         if failed:
             raise failed[0]
+
+    def _count(self) -> None:
+        """What only counting finds: a day's images are thousands, so not again where nothing was committed and no exam
+        has come to its end."""
+        version, now = self._journal.database.version(), self._clock.now()
+        if version == self._counted_of and self._counted <= now < self._count_again:
+            return
+        self.tell_counts()
+        self.tell_clocks()
+        self.tell_series()
+        over = max((timedelta(seconds=one.exam.over) for one in self._profiles.values()), default=EXAM_OVER)
+        going_on = Overview(self._journal.database).arrived_since(now - over, 1)
+        self._counted_of, self._counted = version, now
+        self._count_again = now if going_on else now + LONGEST_LOOK
 
     def tell_counts(self) -> None:
         """The conditions that follow from the journal's counts."""

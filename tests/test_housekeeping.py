@@ -107,6 +107,34 @@ def test_missing_fields_are_told_until_they_come(records: Any, tmp_path: Path) -
     assert missing() == []
 
 
+def test_a_days_images_are_counted_again_only_where_something_changed_or_an_exam_ends(
+    records: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Housekeeping(configured(tmp_path), records.journal, records.spool, records.conditions, records.clock)
+    counted: list[int] = []
+    series = house.tell_series
+    monkeypatch.setattr(house, "tell_series", lambda: [counted.append(1), series()])
+    records.matched(eye="R", name="1.jpg", content=b"1")
+
+    def turns(minutes: int) -> int:
+        before = len(counted)
+        for _ in range(minutes):
+            records.clock.advance(60)
+            house.turn()
+        return len(counted) - before
+
+    assert turns(9) == 9  # its exam goes on
+    assert turns(2) == 2
+    assert [one.code for one in records.conditions.active()] == ["ONE_EYE_ONLY"]
+    assert turns(30) <= 2
+    records.matched(eye="L", name="2.jpg", content=b"2")
+    assert turns(1) == 1
+    assert records.conditions.active() == []
+    assert turns(10) >= 9
+    assert turns(50) <= 2
+    assert turns(70) <= 2  # an hour
+
+
 def test_a_rebuilt_journal_is_told_at_every_start_for_a_week_and_then_no_more(records: Any, tmp_path: Path) -> None:
     def told_after(seconds: float) -> bool:
         records.clock.advance(seconds)
