@@ -7,10 +7,9 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from irisdrop import __version__
 from irisdrop.profiles.secret import secrets_in
