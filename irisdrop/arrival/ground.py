@@ -107,7 +107,7 @@ class Ground:
         if scan.unreadable:
             self._conditions.raise_("FOLDER_UNREADABLE", self._camera, f"{len(scan.unreadable)} folders in it")
         elif scan.hidden:
-            self._conditions.raise_("FOLDER_UNREADABLE", self._camera, f"{scan.hidden} files in it")
+            self._conditions.raise_("FOLDER_UNREADABLE", self._camera, f"{len(scan.hidden)} files in it")
         else:
             self._conditions.clear("FOLDER_UNREADABLE", self._camera)
         if self.identity != self._remembered:

@@ -16,7 +16,7 @@ from irisdrop.arrival.ground import Ground, Presence
 from irisdrop.arrival.intake import Intake
 from irisdrop.arrival.mode import Way
 from irisdrop.arrival.reception import Reception
-from irisdrop.arrival.scan import Batch, Found, News, Scan, below, differs
+from irisdrop.arrival.scan import Batch, Found, News, Scan, below, differs, within
 from irisdrop.arrival.settling import Pending
 from irisdrop.arrival.sidecars import Sidecars
 from irisdrop.arrival.supervision import Supervision
@@ -94,6 +94,7 @@ class Lookout:
         )
         self._tend_at = 0.0
         self._scan_at = 0.0
+        self._unseen: frozenset[str] = frozenset()  # folders of which the last scan did not see all
         self._watched = False  # one whole scan is done and nothing interrupted the watching since
         self._interrupted = False  # it was, while a scan was under way
         self._catching_up = False  # the scan looks for what happened while no event could come
@@ -308,7 +309,7 @@ class Lookout:
             self._reception.lose(batch.folder, batch.gone)
         self._follow_unsettled()
         self._first.end(self._conditions)
-        self._watched = not scan.unreadable and not self._interrupted
+        self._watched, self._unseen = not self._interrupted, frozenset({*scan.unreadable, *scan.hidden})
         self.scans += 1
 
     def _scan_below(self, profile: DeviceProfile, folder: str) -> None:
@@ -380,7 +381,7 @@ class Lookout:
             fingerprint=item.fingerprint,
             arrived=self._clock.now(),
             # What a person adopts was there before.
-            live=self._watched and item.news in (News.NEW, News.CHANGED),
+            live=self._watched and item.news in (News.NEW, News.CHANGED) and not within(item.folder, self._unseen),
             seen=now,
             life=now,
             racy=item.news is News.RACY,

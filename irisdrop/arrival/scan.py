@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -61,8 +61,8 @@ class _Seen:
 @dataclass(slots=True)
 class Scan:
     """One walk below a camera's folder. `known` counts paths that were known and are there, `fresh` those that get known
-    by it; `unreadable` holds folders that could not be listed, below which nothing is gone; `hidden` counts entries that
-    can't be looked at."""
+    by it; `unreadable` holds folders that could not be listed, below which nothing is gone; `hidden` has, of each entry that
+    can't be looked at, the folder."""
 
     root: str
     camera: str
@@ -72,7 +72,7 @@ class Scan:
     known: int = 0
     fresh: int = 0
     entries: int = 0
-    hidden: int = 0
+    hidden: list[str] = field(default_factory=list)
     visited: set[str] = field(default_factory=set)
     unreadable: dict[str, OSError] = field(default_factory=dict)
 
@@ -187,7 +187,7 @@ class Scan:
             except FileNotFoundError:
                 continue
             except OSError:
-                self.hidden += 1  # one bad inode delays none of the others
+                self.hidden.append(folder)  # one bad inode delays none of the others
                 continue
             if remembered is not None and unchanged(status, remembered) and remembered[4] in _AT_REST:
                 continue
@@ -233,13 +233,18 @@ class Scan:
         return self.memory.of(self.camera, folder)
 
     def _below_unreadable(self, folder: str) -> bool:
-        return any(not bad or folder == bad or folder.startswith(bad + os.sep) for bad in self.unreadable)
+        return within(folder, self.unreadable)
 
 
 def below(root: str, folder: str, base: str = "") -> str:
     """An absolute path from its parts."""
     path = f"{root}{os.sep}{folder}" if folder else root
     return f"{path}{os.sep}{base}" if base else path
+
+
+def within(folder: str, folders: Iterable[str]) -> bool:
+    """Whether a folder is one of some, or lies below one."""
+    return any(not one or folder == one or folder.startswith(one + os.sep) for one in folders)
 
 
 def differs(status: os.stat_result, remembered: Remembered | None) -> News | None:

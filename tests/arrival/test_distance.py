@@ -314,3 +314,21 @@ def test_what_appears_while_the_machine_sleeps_in_the_middle_of_a_listing_did_no
     share.wait_settled(3)
     (image,) = [image for image in share.images() if image.name == "c.jpg"]
     assert image.live
+
+
+def test_a_folder_that_nobody_may_read_takes_nothing_from_what_appears_beside_it(share, picture, monkeypatch) -> None:
+    """`System Volume Information` on a drive: no arrival stood in for the time of a capture any more."""
+    tap = Tap(monkeypatch, "p")
+    tap.error = PermissionError(errno.EACCES, "Permission denied")
+    tap.go_on.set()
+    share.drop("p/a.jpg", picture(b"a"))
+    share.drop("p/b.jpg", picture(b"b"))
+    lookout = share.watch()
+    share.wait(lambda: lookout.watching and share.told("FOLDER_UNREADABLE") != [])
+    share.drop("q/c.jpg", picture(b"c"))
+    share.wait(lambda: any(image.name == "q/c.jpg" and image.digest for image in share.images()))
+    tap.error = None
+    share.wait_settled(3)
+    live = {image.name: image.live for image in share.images()}
+    assert live.pop("p/a.jpg") is False  # found in the piece of the listing that came
+    assert live == {"p/b.jpg": False, "q/c.jpg": True}

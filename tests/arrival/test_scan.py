@@ -231,7 +231,7 @@ def test_a_file_that_the_disk_can_say_nothing_of_delays_no_other_and_is_not_gone
     broken_looks(monkeypatch)
     made, found, gone = scan(root, memory)
     assert (found, gone) == ({"a.jpg": News.NEW, "z.jpg": News.NEW, "p/b.jpg": News.NEW}, set())
-    assert (made.hidden, made.unreadable) == (2, {})
+    assert (made.hidden, made.unreadable) == (["", ""], {})
 
 
 class Broken:
