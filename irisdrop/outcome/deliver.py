@@ -155,6 +155,8 @@ class Courier:
             self._busy.discard(image.id)  # without the lock: whoever holds it may wait for this commit
             try:
                 self._concluded(answer, error)
+                if self._gate.failures:
+                    self.woken.set()  # the others waited for this answer: the next one may knock
             finally:
                 done()
 
@@ -184,7 +186,7 @@ class Courier:
     def idle_seconds(self) -> float:
         """How long there is nothing to do; a person's order comes from another process, which can't wake anybody."""
         due = self._next_due()
-        if due is None or self._journal.meta(PAUSED):
+        if due is None or self._knocks() or self._journal.meta(PAUSED):
             return LONGEST_IDLE
         wait = max(self._gate.closed_until - self._clock.monotonic(), 0.0)
         return min(max(wait, (due - self._clock.now()).total_seconds(), 0.05), LONGEST_IDLE)
@@ -228,10 +230,14 @@ class Courier:
                 return
 
     def _anything_due(self) -> bool:
-        if self._gate.closed_until > self._clock.monotonic() or self._journal.meta(PAUSED):
+        if self._gate.closed_until > self._clock.monotonic() or self._knocks() or self._journal.meta(PAUSED):
             return False
         with self._choice:
             return bool(self.attempts.due(1, frozenset(self._busy)))
+
+    def _knocks(self) -> bool:
+        """While the platform is away one image knocks; the others wait for its answer, which may take minutes."""
+        return bool(self._gate.failures and self._busy)
 
     def _mind_the_clock(self) -> None:
         """What waits until a time would wait for as long again as the wall clock was set back."""
@@ -250,8 +256,7 @@ class Courier:
             self._mind_the_clock()
             if self._gate.failures or self._clock.monotonic() >= self._hand_until:
                 self._put_back()
-            # While the platform is away one image knocks; the others wait for its answer.
-            if self._gate.closed_until > self._clock.monotonic() or (self._gate.failures and self._busy):
+            if self._gate.closed_until > self._clock.monotonic() or self._knocks():
                 return None
             if not self._hand and not self._journal.meta(PAUSED):
                 self._begin(1 if self._gate.failures else begin)

@@ -592,3 +592,44 @@ def test_what_a_courier_that_was_told_to_stop_still_sends_is_not_sent_by_the_nex
     assert [attempt.outcome for attempt in records.attempts.of(image.id)] == ["delivered"]
     assert codes(delivery) == set()
     assert not following.deliver_next()
+
+
+def test_while_one_image_knocks_at_a_platform_that_is_away_the_others_wait_and_do_not_ask_all_the_time(
+    delivery: Any, records: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that hangs lets it knock for minutes."""
+    entry, clock = delivery.order(), SystemClock()
+    knocking, answer, asked = threading.Event(), threading.Event(), []
+    records.clock.set(clock.now() - timedelta(seconds=60))
+    for number in range(8):
+        delivery.matched(entry, number)
+    records.clock.set(clock.now())
+
+    def hangs(_: Parcel) -> None:
+        knocking.set()
+        answer.wait(60)
+
+    courier = Courier(
+        records.journal, records.spool, records.orders, delivery.platform, records.conditions, clock, workers=4
+    )
+    courier._gate.failures = 1  # of an image that waits for its next try now
+    delivery.platform.always = hangs
+    due = courier.attempts.due
+    monkeypatch.setattr(courier.attempts, "due", lambda *more: asked.append(1) or due(*more))
+    stop, pause = threading.Event(), threading.Event()
+    thread = threading.Thread(target=courier.run, args=(stop,), daemon=True)
+    thread.start()
+    assert knocking.wait(60)
+    pause.wait(1)
+    assert len(delivery.platform.sent) == 1
+    assert len(asked) < 20
+    answer.set()
+    for _ in range(1200):
+        if not records.journal.in_state(State.MATCHED, limit=1):
+            break
+        pause.wait(0.05)
+    assert len(delivery.reference.receipts()) == 8
+    stop.set()
+    courier.woken.set()
+    thread.join(30)
+    assert not thread.is_alive()
