@@ -12,6 +12,7 @@ from typing import Final
 
 from irisdrop.record.conditions import Conditions
 from irisdrop.record.journal import AGENT, Journal
+from irisdrop.record.queue import CONTRADICT
 from irisdrop.record.text import moment
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.conditions import Condition
@@ -21,6 +22,7 @@ from irisdrop.vocabulary.states import Event, State
 
 FRESH: Final = timedelta(minutes=1)  # what it is about may still be on its way into the journal
 SUBJECT: Final = "image "
+WRONG: Final = (f"{Code.RECEIPT_MISMATCH}: ", f"{Code.REJECTED_BY_PLATFORM}: ")  # why it was refused
 ALARMS: Final = ("RECEIPT_ALARM", "RECEIPT_FAILED", "TWIN_CONFLICT", "ORDER_WITHDRAWN_LATE")
 
 
@@ -55,9 +57,16 @@ class Alarms:
         return told_long or self._dealt_with(condition, image)
 
     def _dealt_with(self, condition: Condition, image: ImageFile) -> bool:
-        since = moment(condition.since)
-        later = (step for step in self._journal.history(image.id) if step.at > since)
-        return any(step.who != AGENT or step.event == Event.CONFIRM for step in later)
+        """Whether a person, or a right receipt, came after the last of what it tells: that is told once, however often."""
+        since, dealt_with = moment(condition.since), False
+        for step in self._journal.history(image.id):
+            if step.at <= since:
+                continue
+            if step.who != AGENT or step.event == Event.CONFIRM:
+                dealt_with = True
+            elif step.event == CONTRADICT or (step.event == Event.REFUSE and step.why.startswith(WRONG)):
+                dealt_with = False
+        return dealt_with
 
 
 def _conflicting(image: ImageFile) -> bool:

@@ -87,3 +87,21 @@ def test_an_order_that_was_withdrawn_late_is_told_for_as_long_as_a_late_order_ma
 def test_other_conditions_are_left_alone(records: Any) -> None:
     records.conditions.raise_("ONE_EYE_ONLY", "image 1", "the right eye alone")
     assert told(records) == ["ONE_EYE_ONLY"]
+
+
+@pytest.mark.parametrize("again", ["refused", "contradicted"])
+def test_a_wrong_receipt_that_comes_soon_after_a_persons_decision_is_told(records: Any, again: str) -> None:
+    """It is still told for the first one: nobody looked in between."""
+    image = records.journal.refuse(records.matched(), Code.RECEIPT_MISMATCH, "for the test")
+    records.conditions.raise_("RECEIPT_ALARM", f"image {image.id}")
+    records.clock.advance(3600)
+    image = records.journal.move(image, Event.ASSIGN, BY, "decided", entry="E1", eye="R")
+    records.clock.advance(20)
+    if again == "refused":
+        records.journal.refuse(image, Code.RECEIPT_MISMATCH, "for the test")
+    else:
+        image = records.attempts.confirm(image, Receipt("r1", image.digest or "", "E1", "R", "then"), "receipt")
+        records.clock.advance(1)
+        records.journal.contradict(image, Code.RECEIPT_MISMATCH, "for the test")
+    records.conditions.raise_("RECEIPT_ALARM", f"image {image.id}")
+    assert told(records) == ["RECEIPT_ALARM"]
