@@ -85,6 +85,8 @@ class Decider:
         """Decide until told to stop."""
         while not stop.is_set():
             self.woken.clear()
+            if stop.is_set():
+                return  # told in between: nobody wakes us once more
             try:
                 seen = self._journal.database.version()
                 self.turn()

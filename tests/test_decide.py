@@ -621,3 +621,25 @@ def test_while_nothing_waits_it_asks_only_whether_anything_changed(room: Room, m
     room.decider.woken.set()
     thread.join(30)
     assert not thread.is_alive()
+
+
+def test_a_decider_that_is_told_to_stop_just_before_it_forgets_who_woke_it_ends(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, woken = threading.Event(), room.decider.woken
+    forget = woken.clear
+
+    def told_in_between() -> None:
+        stop.set()
+        woken.set()
+        forget()
+
+    monkeypatch.setattr(woken, "clear", told_in_between)
+    monkeypatch.setattr(room.records.clock, "wait", lambda event, seconds: event.wait(min(seconds, 0.05)))
+    thread = threading.Thread(target=room.decider.run, args=(stop,), daemon=True)
+    thread.start()
+    thread.join(20)
+    ended = not thread.is_alive()
+    woken.set()
+    thread.join(20)
+    assert ended
