@@ -218,7 +218,8 @@ class Database:
         if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError) and _tells_damage(error):
             self.on_damage()
             raise Damaged(str(error)) from error
-        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _REFUSED:
+        # Not every error has a code: Python raises some itself.
+        if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSED:
             self.refused = True
         if (refused := refusals.full(error, self.path.parent)) is not None:
             raise refused from error

@@ -22,9 +22,10 @@ def full(error: BaseException, folder: Path) -> OSError | None:
     """
     if not isinstance(error, sqlite3.OperationalError):
         return None
-    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+    code = getattr(error, "sqlite_errorcode", 0)  # not each that Python raises has one
+    if code == sqlite3.SQLITE_FULL:
         return OSError(errno.ENOSPC, WORDS)
-    if error.sqlite_errorcode & 0xFF not in _UNEXPLAINED:
+    if code & 0xFF not in _UNEXPLAINED:
         return None
     refused = page_refused(folder)
     return OSError(refused.errno, WORDS) if refused is not None and is_full(refused) else None

@@ -200,6 +200,13 @@ def test_after_a_commit_that_found_the_disk_full_the_next_one_succeeds(opened: D
     assert not opened.refused
 
 
+def test_an_error_without_a_code_stays_the_one_that_it_is(opened: Database) -> None:
+    """Not each that Python raises has one."""
+    with pytest.raises(sqlite3.OperationalError, match="for the test"), opened.transaction():
+        raise sqlite3.OperationalError("for the test")
+    assert not opened.refused
+
+
 def test_a_file_that_is_no_database_is_damaged(path: Path, clock: Any) -> None:
     path.write_bytes(b"this was a journal once" * 500)
     with pytest.raises(Damaged):
