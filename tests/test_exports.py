@@ -465,3 +465,21 @@ def test_a_picture_that_is_held_back_waits_for_a_person_and_the_others_are_deliv
         assert (held.reason, held.name) == (Code.PROFILE_UNVERIFIED, "000815_R_external.jpg")
         assert {reading.key for reading in held.readings} == {"PatientID", "ImageLaterality", "ImageType"}
     assert len(list((exports.parent / "platform/images").iterdir())) == 2
+
+
+def test_a_refused_archive_whose_name_another_of_the_same_size_has_by_now_stays_when_it_is_released(
+    site: Callable[[str], Path],
+) -> None:
+    """Uncompressed pictures of one camera are all of one size; and its images are nowhere else."""
+    exports = site(ARCHIVE)
+    first, second = (draw(number, "R").ljust(1 << 20, b"\0") for number in (1, 2))
+    with agent_at(exports.parent) as agent:
+        pack(exports / "export.zip", {"../815/R1.jpg": first})
+        (refused,) = images(agent, State.QUARANTINED, 1)
+        pack(exports / "export.zip", {"000815/R1.jpg": second})
+        assert (exports / "export.zip").stat().st_size == refused.size
+        images(agent, State.DELIVERED, 1)
+        desk(agent).release(refused.id, by="Dr. Muster")
+        (again,) = images(agent, State.QUARANTINED, 1)
+        assert (again.id, again.digest) == (refused.id, refused.digest)
+        assert agent.spool.holds(refused.digest or "")

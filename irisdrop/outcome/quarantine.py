@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,7 @@ class Quarantine:
     def release(self, number: int, *, by: str, why: str = "released", version: int | None = None) -> ImageFile:
         """Back to the start, to be read and decided again; one that was never spooled, or is an archive that still lies in
         its folder, is looked at again there."""
+        lies_there = self._lies_there(number)  # read before anybody waits for us
         with self._journal.transaction():
             image = self._in(number, version, State.QUARANTINED)
             if image.reason is Code.RECEIPT_MISMATCH or self._journal.mismatched(number):
@@ -114,7 +116,7 @@ class Quarantine:
                     "call the platform's integration administrator; then discard the image or assign it.",
                 )
             cleared = dict.fromkeys(("reason", "detail", "entry", "eye", "assigned_by", "not_before", "replaces"))
-            if image.digest is None or not self._spool.holds(image.digest) or self._opens_again(image):
+            if image.digest is None or not self._spool.holds(image.digest) or image.digest == lies_there:
                 return self._journal.move(image, Event.RELOOK, by, why, digest=None, size=None, **cleared)
             return self._journal.move(image, Event.RELEASE, by, why, **cleared)
 
@@ -170,11 +172,17 @@ class Quarantine:
             raise Foreseen("CHANGED", f"Image {number} changed since you looked at it.", "look at it again.")
         return image
 
-    def _opens_again(self, image: ImageFile) -> bool:
+    def _lies_there(self, number: int) -> str | None:
+        """The digest of an archive where it still lies in its folder; another file may have its name and size by now."""
         try:
-            return self._unpacks(image) and Path(image.path).stat().st_size == image.size
-        except OSError:
-            return False
+            image = self._journal.get(number)
+            file = Path(image.path)
+            if not self._unpacks(image) or not file.is_file() or file.stat().st_size != image.size:
+                return None
+            with file.open("rb") as opened:
+                return hashlib.file_digest(opened, "sha256").hexdigest()
+        except (KeyError, OSError):
+            return None
 
     def _assignable(self, image: ImageFile, entry: str) -> WorklistEntry:
         if self._unpacks(image):
