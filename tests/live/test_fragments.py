@@ -391,3 +391,34 @@ def test_fragments_are_within_the_limit_and_only_the_last_says_so(size: int, lim
     assert b"".join(pieces) == content
     assert controls == [0] * (len(controls) - 1) + [LAST]
     assert all(len(piece) % 2 == 0 for piece in pieces[:-1])
+
+
+def test_images_that_are_cut_leave_neither_threads_nor_handles_behind(
+    server: Server, platform: Made, parcel: Parcels, dicom: Dicom
+) -> None:
+    """A server that ends each association in the middle of an image is tried for days."""
+    began = 0
+
+    def aborts(event: Any) -> None:
+        nonlocal began
+        if len(event.data) > 10_000:
+            began += 1
+            event.assoc.abort(block=False)
+
+    made, sent = platform(server((evt.EVT_DATA_RECV, aborts))), parcel(large(dicom))
+
+    def left() -> tuple[int, int]:
+        """Threads of associations, the server's too, and handles."""
+        threads = [one for one in threading.enumerate() if type(one).__module__.startswith("pynetdicom")]
+        return len(threads), len(list(Path("/dev/fd").iterdir()))
+
+    assert isinstance(made.deliver(sent), Postponed)
+    pause, before = threading.Event(), left()
+    for _ in range(12):
+        assert isinstance(made.deliver(sent), Postponed)
+    for _ in range(600):
+        if max(now - then for now, then in zip(left(), before, strict=True)) <= 4:
+            break
+        pause.wait(0.05)
+    assert began >= 13
+    assert max(now - then for now, then in zip(left(), before, strict=True)) <= 4, (before, left())
