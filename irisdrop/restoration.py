@@ -41,7 +41,9 @@ class Restoration:
         """Try what is due, and tell how many are left."""
         lost = [image for image in self._journal.quarantined_for(Code.UNREADABLE, EVER) if image.detail == LOST]
         left = [image for image in lost if not self._tried(image)]
-        self._tries = {image.id: self._tries[image.id] for image in left}
+        # Also of those that are on their way: one that is lost again at once is tried as seldom as if it had stayed so.
+        forgotten, still = self._clock.now() - timedelta(minutes=2 * LONGEST), {image.id for image in left}
+        self._tries = {number: one for number, one in self._tries.items() if number in still or one[1] > forgotten}
         if left:
             self._conditions.raise_("SPOOL_UNREADABLE", "spool", f"{len(left)} images")
         else:

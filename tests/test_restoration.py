@@ -171,3 +171,24 @@ def test_the_history_says_who_brought_it_back(records: Any, restoration: Restora
     restoration.turn()
     last = records.journal.history(image.id)[-1]
     assert (last.event, last.who) == (Event.RELEASE, AGENT)
+
+
+def test_a_copy_that_is_whole_when_it_is_looked_at_and_lost_when_it_is_read_is_tried_less_and_less_often(
+    records: Any, restoration: Restoration
+) -> None:
+    """A disk reads as it likes; and what can't be read may be the companion file beside the copy."""
+    image = lost(records)
+    records.spool.file(image.digest).write_bytes(b"picture 1")
+    released = 0
+    for _ in range(6 * 60):
+        restoration.turn()
+        now = records.journal.get(image.id)
+        if now.state is State.SETTLED:
+            released += 1
+            records.journal.refuse(now, Code.UNREADABLE, LOST)
+        records.clock.advance(60)
+    assert 6 <= released <= 13
+    assert records.conditions.subjects("SPOOL_UNREADABLE") == ["spool"]
+    records.clock.advance(86400)
+    restoration.turn()
+    assert state(records, image) is State.SETTLED
