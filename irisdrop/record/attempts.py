@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 from irisdrop.record.audit import MINOR, SERIOUS, SUCCESS, Kind
+from irisdrop.record.conditions import Conditions
 from irisdrop.record.course import Course
 from irisdrop.record.database import Database
 from irisdrop.record.doubt import doubtful
@@ -19,6 +20,8 @@ from irisdrop.vocabulary.deliveries import Attempt, Receipt, Said, Uploaded
 from irisdrop.vocabulary.images import ImageFile
 from irisdrop.vocabulary.reasons import Code
 from irisdrop.vocabulary.states import Event, State
+
+ONCE_MORE: Final = "\x1f"  # in `receipts.id`, before a number: the platform had given this id to something else already
 
 
 class Attempts:
@@ -136,17 +139,54 @@ class Attempts:
         return [_attempt(row) for row in self._db.rows("SELECT * FROM attempts WHERE image = ? ORDER BY id", (image,))]
 
     def confirm(self, image: ImageFile, receipt: Receipt, why: str) -> ImageFile:
-        """MATCHED → UPLOADED → DELIVERED with the receipt, in one commit."""
+        """MATCHED → UPLOADED → DELIVERED with the receipt, in one commit.
+
+        A receipt that the platform gave to another image already, for other bytes, another order or eye, is kept beside
+        that one, and RECEIPT_ALARM is raised for both: one of the two says nothing about its image.
+        """
         with self._db.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (receipt.id, image.id, receipt.digest, receipt.entry, receipt.eye, receipt.at, receipt.replaces),
-            )
+            others = self._given_to(image, receipt)
             course = Course(image)
             if image.state is State.MATCHED:
                 course.step(Event.UPLOAD, AGENT, "the platform holds the bytes")
-            changes: dict[str, Any] = {"receipt": receipt.id, "next_try": None, "ask_first": 0, "replaces": None}
-            return self._journal.move(course, Event.CONFIRM, AGENT, why, **changes)
+            kept = self._keep(image, receipt)
+            changes: dict[str, Any] = {"receipt": kept, "next_try": None, "ask_first": 0, "replaces": None}
+            done = self._journal.move(course, Event.CONFIRM, AGENT, why, **changes)
+            for other in others:
+                self._alarm(self._journal.get(other), done.id)
+                self._alarm(done, other)
+            return done
+
+    def _given_to(self, image: ImageFile, receipt: Receipt) -> list[int]:
+        """The other images that have a receipt of this id which says another thing."""
+        rows = self._db.rows(
+            "SELECT DISTINCT image FROM receipts WHERE (id = ? OR (id > ? AND id < ?)) AND image <> ? "
+            "AND (digest <> ? OR entry <> ? OR eye <> ?)",
+            (
+                *(receipt.id, receipt.id + ONCE_MORE, receipt.id + chr(ord(ONCE_MORE) + 1)),
+                *(image.id, receipt.digest, receipt.entry, receipt.eye),
+            ),
+        )
+        return [row["image"] for row in rows]
+
+    def _keep(self, image: ImageFile, receipt: Receipt) -> str:
+        """Write a receipt down, and over none of what another one proves; returns its key in the table."""
+        proves = (image.id, receipt.digest, receipt.entry, receipt.eye)
+        key, number = receipt.id, 1
+        while row := self._db.row("SELECT image, digest, entry, eye FROM receipts WHERE id = ?", (key,)):
+            if tuple(row) == proves:
+                return key
+            number += 1
+            key = f"{receipt.id}{ONCE_MORE}{number}"
+        self._db.execute(
+            "INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)", (key, *proves, receipt.at, receipt.replaces)
+        )
+        return key
+
+    def _alarm(self, image: ImageFile, other: int) -> None:
+        detail = f"the platform gave its receipt to image {other} as well"
+        self._journal.contradict(image, Code.RECEIPT_MISMATCH, detail)
+        Conditions(self._db, self._clock).raise_("RECEIPT_ALARM", f"image {image.id}", detail)
 
     def upload(self, image: ImageFile, attempt: Attempt, answer: Uploaded) -> ImageFile:
         """MATCHED → UPLOADED, with the digest that left and the platform's name for it; ends the attempt."""
@@ -217,7 +257,8 @@ class Attempts:
         row = self._db.row("SELECT r.* FROM receipts r JOIN images i ON i.receipt = r.id WHERE i.id = ?", (image,))
         if row is None:
             return None
-        return Receipt(row["id"], row["digest"], row["entry"], row["eye"], row["at"], replaces=row["replaces"])
+        given = row["id"].partition(ONCE_MORE)[0]
+        return Receipt(given, row["digest"], row["entry"], row["eye"], row["at"], replaces=row["replaces"])
 
     def ask_for_all(self) -> None:
         """Any image may be further than the journal knows: the platform is asked before it is sent."""

@@ -135,6 +135,29 @@ def test_uploaded_and_delivered_are_one_commit_with_the_receipt(records: Any) ->
     assert records.attempts.receipt(image.id) == receipt(image)
 
 
+def test_a_platform_that_gives_one_receipt_to_two_images_leaves_both_proofs_and_an_alarm_on_each(records: Any) -> None:
+    one, two = records.matched(content=b"one"), records.matched(content=b"two", name="b.jpg")
+    records.attempts.confirm(one, receipt(one), "receipt r1")
+    records.attempts.confirm(two, receipt(two), "receipt r1")
+    assert [records.attempts.receipt(image.id) for image in (one, two)] == [receipt(one), receipt(two)]
+    raised = records.conditions.subjects("RECEIPT_ALARM")
+    assert raised == [f"image {one.id}", f"image {two.id}"]
+    assert [records.journal.mismatched(image.id) for image in (one, two)] == [True, True]
+    assert records.journal.get(two.id).state is State.DELIVERED
+
+
+def test_the_same_receipt_once_more_is_one_and_for_a_twin_of_the_same_bytes_no_alarm(records: Any) -> None:
+    one, twin = records.matched(), records.matched(name="b.jpg")
+    done = records.attempts.confirm(one, receipt(one), "receipt r1")
+    assert twin.digest == one.digest
+    records.attempts.confirm(twin, receipt(twin), "receipt r1")
+    assert records.attempts.receipt(one.id) == records.attempts.receipt(twin.id) == receipt(one)
+    assert records.conditions.subjects("RECEIPT_ALARM") == []
+    rows = records.journal.database.rows("SELECT id FROM receipts")
+    assert len(rows) == 2
+    assert done.state is State.DELIVERED
+
+
 def test_a_receipt_that_can_not_be_kept_delivers_nothing(records: Any) -> None:
     image = records.matched()
     records.journal.note(image, detail="changed")
