@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from irisdrop.profiles.config import Config
 
 LARGEST: Final = 4 * 1024 * 1024
+OURS: Final = "queue-"  # before the number that the queue gave to a message
 CODES: Final = frozenset({"NW", "XO", "CA", "ResendResult"})
 
 
@@ -39,7 +40,7 @@ class OrderFolder:
             now = hashlib.sha256(repr(files).encode(errors="surrogatepass")).hexdigest()[:32]
             if now == cursor:
                 return WorklistChanges((), (), cursor, full=False)
-            listing = self._listing([self._folder / name for _, name, _ in files])
+            listing = self._listing(files)
         except OSError as error:
             raise WorklistUnavailable(f"the folder of orders can't be read ({type(error).__name__})") from None
         entries = tuple(parse_entry(wire, self._zone) for wire in listing.entries.values())
@@ -57,13 +58,17 @@ class OrderFolder:
         ]
         yield from sorted(found)
 
-    def _listing(self, files: list[Path]) -> Listing:
+    def _listing(self, files: list[tuple[int, str, int]]) -> Listing:
         listing, orders = Listing(), dict[str, set[tuple[str, str]]]()
-        for number, file in enumerate(files, 1):
-            with file.open("rb") as opened:
+        last: tuple[int, str] = (0, "")
+        for number, (written, name, _) in enumerate(files, 1):
+            with (self._folder / name).open("rb") as opened:
                 raw = opened.read(LARGEST + 1)
+            # Of one moment (two seconds on FAT), and no numbers of the queue: their names are no order in time.
+            later = written != last[0] or (name.startswith(OURS) and last[1].startswith(OURS))
+            last = (written, name)
             try:
-                apply(listing, orders, parsed(raw))
+                apply(listing, orders, parsed(raw), later=later)
             except EntryFault as fault:
                 # By its number: a file's name may be a patient's. A half one is read again when it has changed.
                 listing.faults.append(f"message {number}: {fault}")
@@ -92,8 +97,11 @@ def parsed(raw: bytes) -> Mapping[str, Any]:
     return message
 
 
-def apply(listing: Listing, orders: dict[str, set[tuple[str, str]]], message: Mapping[str, Any]) -> None:
-    """Take one OrderRequest over; `orders` holds (site, entry) of each order number so far. Raises EntryFault."""
+def apply(
+    listing: Listing, orders: dict[str, set[tuple[str, str]]], message: Mapping[str, Any], *, later: bool = True
+) -> None:
+    """Take one OrderRequest over, which came `later` than all others as far as anybody knows; `orders` holds (site, entry)
+    of each order number so far. Raises EntryFault."""
     code = _text(message, "OrderControlCode")
     order, patient = _text(message, "Order", "LocalId"), _text(message, "Patient", "LocalId")
     site = _text(message, "Site", "LocalId")
@@ -115,7 +123,7 @@ def apply(listing: Listing, orders: dict[str, set[tuple[str, str]]], message: Ma
     wire = _wire(key, message, site)
     parse_entry(wire, UTC)
     if code == "XO":
-        listing.change(wire, [entry for place, entry in orders.get(order, ()) if place == site])
+        listing.change(wire, [entry for place, entry in orders.get(order, ()) if place == site], later=later)
     else:
         listing.open(wire)
     orders.setdefault(order, set()).add((site, key))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from irisdrop.platforms import WorklistUnavailable
+from irisdrop.platforms.orders import OURS
 from irisdrop.platforms.service_bus import Bus, BusUnavailable
 from irisdrop.record.system import sync_folder
 from irisdrop.vocabulary.faults import Foreseen
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from irisdrop.vocabulary.orders import WorklistChanges
 
 WAIT: Final = 1.0  # seconds without a message after which the queue counts as empty
-OURS: Final = "queue-"
 
 
 class OrderQueue:

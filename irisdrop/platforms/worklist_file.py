@@ -52,34 +52,45 @@ class TornFile(Exception):
 
 @dataclass(slots=True)
 class Listing:
-    """What a worklist file says: open entries and cancelled ones by id, and the rows that could not be read."""
+    """What a worklist file says: open entries and cancelled ones by id, and the rows that could not be read.
 
+    `begun` are the entries of orders whose beginning is known (NW), whatever they were changed to since.
+    """
+
+    begun: set[str] = field(default_factory=set)
     entries: dict[str, Wire] = field(default_factory=dict)
     withdrawn: dict[str, Standing] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     def open(self, wire: Wire) -> None:
         """Add an entry, or change it; a later row wins."""
+        self.begun.add(str(wire["id"]))
+        self._open(wire)
+
+    def _open(self, wire: Wire) -> None:
         key = str(wire["id"])
         self.withdrawn.pop(key, None)
         self.entries[key] = wire
 
-    def change(self, wire: Wire, same: Iterable[str]) -> None:
+    def change(self, wire: Wire, same: Iterable[str], *, later: bool = True) -> None:
         """Take over an order that its source says is changed (XO); `same` are entries of its site and number.
 
         A change may give the order to another patient: after two records of one person were merged, or because it was
         the wrong one. Then the one open entry that has the number is what the order was before. Of a number that stands
-        under two patients already nobody knows which is meant, so both stay, and an image of it is AMBIGUOUS.
+        under two patients already nobody knows which is meant, so both stay, and an image of it is AMBIGUOUS. They stay
+        too where nobody knows which of two changes came `later`, as in a list that begins with the newest row: of an
+        order that was never told as new the earlier change may be the one that holds.
         """
         key = str(wire["id"])
         step, study = (wire.get(name) for name in ("ScheduledProcedureStepID", "StudyInstanceUID"))
         found = {one: self.entries[one] for one in same if one in self.entries}
         before = [one for one, entry in found.items() if entry.get("ScheduledProcedureStepID") == step]
-        if key not in found and len(before) == 1:
+        if key not in found and len(before) == 1 and before[0] in self.begun and later:
             theirs = found[before[0]].get("StudyInstanceUID")
             if not (study and theirs) or study == theirs:
                 self.close(before[0], Standing.REPLACED)
-        self.open(wire)
+                self.begun.add(key)
+        self._open(wire)
 
     def close(self, key: str, why: Standing) -> None:
         """Withdraw an entry."""

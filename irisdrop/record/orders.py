@@ -11,7 +11,7 @@ from irisdrop.record.database import Database
 from irisdrop.record.text import moment, stamp
 from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.names import folded
-from irisdrop.vocabulary.orders import Standing, WorklistChanges, WorklistEntry
+from irisdrop.vocabulary.orders import Standing, WorklistChanges, WorklistEntry, given_on
 
 # Keys by which an entry can be looked up. PatientName stands folded; the others exactly.
 LOOKUP_KEYS = (
@@ -24,7 +24,6 @@ LOOKUP_KEYS = (
     "PatientBirthDate",
     "PatientName",
 )
-OF_AN_ORDER = ("AccessionNumber", "ScheduledProcedureStepID", "RequestedProcedureID")
 ANEW = "worklist.anew"  # meta key: another source stands here and has not answered yet
 FORMERLY = "formerly PatientID"  # in entry_keys: the number that an entry's patient had before a merge
 
@@ -196,10 +195,7 @@ class Orders:
         return int(row["n"])
 
     def _given_on(self, gone: sqlite3.Row, newest: int) -> bool:
-        """Whether an entry that a full list lacks is told in the same answer for another patient, as after a merge.
-
-        The same study, by its UID, with the same numbers says so; an AccessionNumber alone may have been used again.
-        """
+        """Whether an entry that a full list lacks is told in the same answer for another patient, as after a merge."""
         before = json.loads(gone["keys"])
         rows = self._db.rows(
             "SELECT e.number, e.keys, e.site FROM entry_keys k JOIN entries e ON e.number = k.number "
@@ -208,8 +204,7 @@ class Orders:
         )
         for row in rows:
             now = json.loads(row["keys"])
-            same = row["site"] == gone["site"] and all(now.get(key) == before.get(key) for key in OF_AN_ORDER)
-            if same and now.get("PatientID") != before.get("PatientID"):
+            if row["site"] == gone["site"] and given_on(before, now):
                 self._remember_number(row["number"], before.get("PatientID"), now.get("PatientID"))
                 return True
         return False

@@ -22,7 +22,7 @@ from irisdrop.vocabulary.clock import Clock
 from irisdrop.vocabulary.faults import Foreseen
 from irisdrop.vocabulary.keys import IDENTITY_KEYS
 from irisdrop.vocabulary.marks import mark
-from irisdrop.vocabulary.orders import Standing
+from irisdrop.vocabulary.orders import OF_AN_ORDER, Standing, given_on
 
 Wire = dict[str, object]
 
@@ -215,17 +215,18 @@ class Storage:
     def replace_entries(self, entries: Mapping[str, Wire], withdrawn: Mapping[str, Standing], source: str) -> None:
         """Make the entries of one source what they are now: those that are gone are completed.
 
-        An order that now stands there under another id (its patient was corrected) replaces the one that is gone.
+        An order that stands there anew under another id, given to another patient, replaces the one that is gone.
         """
         with self._change() as database:
+            known = {row[0] for row in database.execute("SELECT id FROM entry")}
             self._put(database, entries.values(), source)
             self._withdraw(database, withdrawn)
-            orders = {_order(wire) for wire in entries.values()}
+            fresh = {_study(wire): wire for key, wire in entries.items() if key not in known}
             rows = database.execute(
                 "SELECT id, body FROM entry WHERE source = ? AND standing = 'open'", (source,)
             ).fetchall()
-            gone = {key: _order(json.loads(body)) for key, body in rows if key not in entries}
-            ends = {key: Standing.REPLACED if order in orders else Standing.COMPLETED for key, order in gone.items()}
+            gone = {key: json.loads(body) for key, body in rows if key not in entries}
+            ends = {key: _end(wire, fresh.get(_study(wire))) for key, wire in gone.items()}
             self._withdraw(database, ends)
 
     def _put(self, database: sqlite3.Connection, entries: Iterable[Wire], source: str) -> None:
@@ -286,5 +287,9 @@ class Storage:
                     self._database.execute("ROLLBACK")
 
 
-def _order(wire: Wire) -> tuple[object, object]:
-    return (wire.get("site"), wire.get("AccessionNumber"))
+def _study(wire: Wire) -> tuple[object, ...]:
+    return (wire.get("site"), *(wire.get(key) for key in OF_AN_ORDER))
+
+
+def _end(gone: Wire, anew: Wire | None) -> Standing:
+    return Standing.REPLACED if anew is not None and given_on(gone, anew) else Standing.COMPLETED

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+OF_AN_ORDER: Final = ("StudyInstanceUID", "AccessionNumber", "ScheduledProcedureStepID", "RequestedProcedureID")
 
 
 class Standing(StrEnum):
@@ -55,3 +58,14 @@ class WorklistChanges:
     cursor: str | None
     full: bool
     faults: tuple[str, ...] = ()
+
+
+def given_on(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """Whether two entries of one site, by their keys, are one order that was given to another patient.
+
+    The same study, by its UID, with the same numbers says so, and each patient's own number. Neither is enough alone:
+    an AccessionNumber may be used again, and some source may give every order the same UID.
+    """
+    told = all(keys.get(key) for keys in (before, now) for key in ("StudyInstanceUID", "AccessionNumber", "PatientID"))
+    same = all(before.get(key) == now.get(key) for key in OF_AN_ORDER)
+    return told and same and before["PatientID"] != now["PatientID"]

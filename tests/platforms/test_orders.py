@@ -154,6 +154,23 @@ def test_where_it_is_not_certain_that_it_is_the_same_order_both_stay(
     assert told(tmp_path, *messages) == (["000815", "000816"], [])
 
 
+def test_of_changes_that_were_written_at_one_moment_none_is_taken_for_the_later_one(tmp_path: Path) -> None:
+    """On FAT a moment is two seconds. By their names 000816 came last, and an image of 000815 would have gone there."""
+    for number, message in enumerate([request(), request("XO"), request("XO", patient="000816")]):
+        put(tmp_path, f"{number}.json", message)
+        os.utime(tmp_path / f"{number}.json", (min(number, 1),) * 2)
+    changes = OrderFolder(tmp_path, CHICAGO).changes(None)
+    assert [entry.keys["PatientID"] for entry in changes.entries] == ["000815", "000816"]
+
+
+def test_the_queue_says_in_which_order_changes_of_one_moment_came(tmp_path: Path) -> None:
+    for number, message in enumerate([request(), request("XO", patient="000816")]):
+        put(tmp_path, f"queue-{number:020d}-0.json", message)
+        os.utime(tmp_path / f"queue-{number:020d}-0.json", (1, 1))
+    changes = OrderFolder(tmp_path, CHICAGO).changes(None)
+    assert [entry.keys["PatientID"] for entry in changes.entries] == ["000816"]
+
+
 def test_a_change_of_a_number_that_two_patients_have_replaces_neither(tmp_path: Path) -> None:
     third = request("XO", patient="000817")
     assert told(tmp_path, request(), request(patient="000816"), third) == (["000815", "000816", "000817"], [])

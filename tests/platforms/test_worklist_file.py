@@ -103,6 +103,14 @@ def test_a_change_that_gives_an_order_to_another_patient_replaces_it_where_it_is
     ]
 
 
+def test_of_two_changes_in_a_list_that_begins_with_the_newest_the_older_one_does_not_win() -> None:
+    """The row that opened the order has left the list; the order is 000816's now, as its first row says."""
+    change = ROW.replace("NW", "XO")
+    listing = parse_csv((HEADING + change.replace("000815", "000816") + change).encode())
+    assert sorted(str(entry["PatientID"]) for entry in listing.entries.values()) == ["000815", "000816"]
+    assert listing.withdrawn == {}
+
+
 def test_a_change_keeps_the_id_and_the_later_row_wins() -> None:
     first = parse_csv((HEADING + ROW).encode())
     both = parse_csv((HEADING + ROW + ROW.replace("NW", "XO").replace("09:30", "11:00")).encode())

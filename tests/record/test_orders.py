@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from irisdrop.matching.capture import Situation
+from irisdrop.matching.match import match
 from irisdrop.record.orders import Orders
+from irisdrop.vocabulary.decisions import Unmatched
 from irisdrop.vocabulary.orders import Standing, Withdrawal, WorklistChanges, WorklistEntry
 
 
@@ -71,6 +74,20 @@ def test_what_differs_in_its_study_numbers_or_site_was_not(records: Any, more: d
     records.sync(records.entry("E1", **STUDY))
     records.sync(records.entry("E2", **(STUDY | more), PatientID="000816"))
     assert records.orders.get("E1").standing is Standing.COMPLETED
+
+
+@pytest.mark.parametrize("keys", [{"StudyInstanceUID": "1.2.3"}, STUDY | {"AccessionNumber": ""}])
+def test_one_uid_for_every_order_replaces_none(records: Any, keys: dict[str, str], profile: Any, read: Any) -> None:
+    """The image of the first patient, whose order is done, would have gone to the second one by the UID alone."""
+    records.sync(records.entry("E1", **keys))
+    records.sync(records.entry("E2", **keys, PatientID="000816"))
+    assert records.orders.get("E1").standing is Standing.COMPLETED
+    entries = records.orders.find([("StudyInstanceUID", "1.2.3")])
+    situation = Situation(UTC, datetime(2025, 1, 14, 8, 5, tzinfo=UTC), live=True)
+    by_study = profile(match="[StudyInstanceUID]")
+    assert isinstance(
+        match(read(StudyInstanceUID="1.2.3", ImageLaterality="R"), by_study, situation, entries), Unmatched
+    )
 
 
 def test_one_study_under_two_patients_at_once_is_no_merge(records: Any) -> None:

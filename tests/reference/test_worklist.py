@@ -77,13 +77,27 @@ def test_a_cancelled_order_says_so(storage: Storage, tmp_path: Path) -> None:
     assert (orders(storage), ends(storage)) == ([], ["cancelled"])
 
 
-def test_an_order_whose_patient_was_corrected_is_replaced(storage: Storage, tmp_path: Path) -> None:
-    path = written(tmp_path / "orders.csv", HEADING + "NW,S1,A1,000815,\n")
+STUDY = HEADING.replace("PatientDob", "StudyInstanceUniqueId")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "end"),
+    [
+        ("A1,000815,1.2.3", "A1,000816,1.2.3", "replaced"),
+        ("A1,000815,1.2.3", "A1,000816,1.2.4", "completed"),
+        ("A1,000815,", "A1,000816,", "completed"),
+    ],
+    ids=["the same study", "its number used again", "no study"],
+)
+def test_an_order_whose_patient_was_corrected_is_replaced_where_its_study_says_that_it_is_the_same(
+    storage: Storage, tmp_path: Path, before: str, after: str, end: str
+) -> None:
+    path = written(tmp_path / "orders.csv", f"{STUDY}NW,S1,{before}\n")
     worklist = Worklist(storage, [path], SystemClock())
     worklist.load()
-    written(path, HEADING + "NW,S1,A1,000816,\n")
+    written(path, f"{STUDY}NW,S1,{after}\n")
     worklist.load()
-    assert (orders(storage), ends(storage)) == (["A1"], ["replaced"])
+    assert (orders(storage), ends(storage)) == (["A1"], [end])
 
 
 @pytest.mark.parametrize("torn", ["", "OrderLocal", HEADING + "NW,S1,A1,000815,\nNW,S1", HEADING + 'NW,S1,"A1'])
