@@ -132,12 +132,16 @@ class Decider:
     # ------------------------------------------------------------------ identity
 
     def _read_and_decide(self) -> bool:
-        """Read what settled, and decide it as it comes; what hangs is left to be read while others go on."""
-        moved, beyond = False, 0
+        """Read what settled, the newest first, and decide it as it comes; what hangs is left to be read while others go on.
+
+        Each image is tried once in a turn: one that has to wait for another would be read for ever.
+        """
+        moved, tried = False, set[int]()
         while True:
-            settled = self._journal.in_state(State.SETTLED, limit=self._readers.room(), beyond=beyond)
-            if settled:
-                beyond = settled[-1].id
+            room = self._readers.room()
+            found = self._journal.settled(room, tried)
+            settled = [image for image in found if image.id not in tried][:room]
+            tried = tried.intersection(image.id for image in found) | {image.id for image in settled}
             self._readers.give(settled)
             read = self._readers.done(LONGEST_LOOK)
             if not read and not settled:
@@ -249,6 +253,9 @@ class Decider:
 
     # ------------------------------------------------------------------ decision
 
+    def _decide_each(self, images: list[ImageFile]) -> list[bool]:
+        return [self._decide_known(image) for image in images]
+
     def _decide_known(self, image: ImageFile) -> bool:
         profile = self._profiles(image.camera)
         if profile is None:
@@ -329,9 +336,16 @@ class Decider:
         return self._read_again() or moved
 
     def _again_after_sync(self) -> bool:
-        moved = False
-        for image in self._journal.in_state(State.IDENTIFIED):
-            moved |= self._decide_known(image)
+        moved, together = False, list[ImageFile]()
+        for image in reversed(self._journal.in_state(State.IDENTIFIED)):
+            profile = self._profiles(image.camera)
+            if profile is None or image.profile != profile.digest:
+                moved |= self._decide_known(image)  # it is read, and nobody else waits for that in a commit
+                continue
+            together.append(image)
+        # At a first sync a whole backlog may wait: with a commit for each, what comes now would wait for half a minute.
+        for begin in range(0, len(together), TOGETHER):
+            moved |= True in self._journal.share(partial(self._decide_each, together[begin : begin + TOGETHER]))
         late = self._clock.now() - timedelta(seconds=self._config.late)
         for image in self._journal.quarantined_for(Code.NO_WORKLIST_ENTRY, late):
             with self._told(image):

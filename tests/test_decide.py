@@ -643,3 +643,46 @@ def test_a_decider_that_is_told_to_stop_just_before_it_forgets_who_woke_it_ends(
     woken.set()
     thread.join(20)
     assert ended
+
+
+def test_what_came_last_is_read_first(room: Room, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.sync(full=True)
+    images = []
+    for number in range(100):
+        images.append(room.settled(f"{number:06}_R.jpg", number))
+        clock.advance(1)
+    given: list[int] = []
+    give = room.decider._readers.give
+
+    def noted(some: list[ImageFile]) -> None:
+        given.extend(image.id for image in some)
+        give(some)
+
+    monkeypatch.setattr(room.decider._readers, "give", noted)
+    room.decider.finish()
+    assert given == [image.id for image in reversed(images)]
+    assert {room.now(image).state for image in images} == {State.IDENTIFIED}
+
+
+def test_a_backlog_that_waited_for_its_orders_is_decided_in_a_few_commits_and_the_newest_first(
+    room: Room, clock: Any
+) -> None:
+    room.sync(full=True)
+    images = []
+    for number in range(40):
+        images.append(room.settled(f"{number:06}_R.jpg", number))
+        clock.advance(1)
+    room.decider.finish()
+    assert {room.now(image).state for image in images} == {State.IDENTIFIED}
+    room.source.answer = WorklistChanges(
+        tuple(room.records.entry(f"E{number}", PatientID=f"{number:06}") for number in range(40)), (), "c", full=False
+    )
+    room.worklist.sync()
+    database, commits = room.records.journal.database, []
+    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    room.decider.finish()
+    database._connection.set_trace_callback(None)
+    assert {room.now(image).state for image in images} == {State.MATCHED}
+    assert len(commits) < 10
+    rows = database.rows("SELECT image FROM history WHERE event = 'match' ORDER BY id")
+    assert [row["image"] for row in rows] == [image.id for image in reversed(images)]

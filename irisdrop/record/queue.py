@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -58,6 +58,14 @@ class Queue:
         marks = ",".join("?" * len(states))
         rows = self._db.rows(
             f"SELECT * FROM images WHERE state IN ({marks}) AND id > ? ORDER BY id LIMIT ?", (*states, beyond, limit)
+        )
+        return [as_image(row) for row in rows]
+
+    def settled(self, limit: int, without: Set[int] = frozenset()) -> list[ImageFile]:
+        """So many SETTLED images, the newest first, and those of `without` that are among or before them."""
+        rows = self._db.rows(
+            "SELECT * FROM images WHERE state = ? ORDER BY recency DESC LIMIT ?",
+            (State.SETTLED, limit + len(without)),
         )
         return [as_image(row) for row in rows]
 
