@@ -236,6 +236,8 @@ class Housekeeping:
 
     def _over(self, image: ImageFile) -> datetime | None:
         keep = self._keep_uploaded if image.state is State.UPLOADED else self._keep if image.state in ENDED else None
+        if image.state is State.DELIVERED and self._journal.contradicted(image.id):
+            return None  # the platform may not have it after all
         return None if keep is None else self._journal.since(image.id) + keep
 
     @property

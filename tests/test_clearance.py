@@ -118,6 +118,24 @@ def test_a_picture_that_comes_while_the_one_before_it_is_read_is_not_taken_for_i
     assert (room.lying(), room.moved()) == (["a.jpg"], [])
 
 
+@pytest.mark.parametrize("after", ["{move: done}", "{delete: 0d}"])
+def test_what_the_platform_took_its_receipt_back_of_stays_until_it_has_a_right_one(room: Room, after: str) -> None:
+    """It may not have it after all."""
+    journal = room.records.journal
+    image = room.deliver(room.records.matched(name="a.jpg", content=b"delivered"))
+    member = room.member("b.jpg", b"another", delivered=False)
+    room.packed()
+    for one in (image, room.deliver(member)):
+        journal.contradict(one, Code.REJECTED_BY_PLATFORM, "after its receipt it could not file it")
+    room.clear(after)
+    assert room.lying() == ["a.jpg", "day 1/x.zip"]
+    for one in (image, journal.get(member.id)):
+        given = journal.move(one, Event.RECALL, "anna", "sent again", reason=Code.ASSIGNED_ELSEWHERE)
+        room.deliver(journal.move(given, Event.ASSIGN, "anna", "the same", assigned_by="anna"))
+    room.clear(after)
+    assert room.lying() == []
+
+
 def test_nothing_is_gone_from_a_share_that_is_away(room: Room) -> None:
     """It comes back with everything, which goes then."""
     room.deliver(room.records.matched(name="a.jpg", content=b"delivered"))

@@ -17,6 +17,7 @@ from irisdrop import housekeeping
 from irisdrop.housekeeping import Housekeeping
 from irisdrop.profiles.config import Config, parse_config
 from irisdrop.profiles.profile import load_profile
+from irisdrop.record.copies import Copies
 from irisdrop.record.spool import Origin
 from irisdrop.record.text import stamp
 from irisdrop.recovery import recover
@@ -192,6 +193,17 @@ def test_bytes_go_a_week_after_their_image_was_delivered_and_not_before(records:
     house.turn()
     assert not records.spool.holds(image.digest)
     assert list(records.spool.digests()) == []
+
+
+def test_bytes_of_which_the_platform_took_its_receipt_back_never_go(records: Any, tmp_path: Path) -> None:
+    """After a week a person who had not looked yet had nothing left to send again."""
+    image = records.matched()
+    done = records.attempts.confirm(image, Receipt("r1", image.digest, "E1", "R", "then"), "receipt")
+    records.journal.contradict(done, Code.REJECTED_BY_PLATFORM, "after its receipt it could not file it")
+    assert Copies(records.journal.database).confirmed_at(image.digest) is None
+    records.clock.advance(30 * 86400)
+    keeper(records, tmp_path).turn()
+    assert records.spool.holds(image.digest)
 
 
 @pytest.mark.parametrize("state", ["SETTLED", "IDENTIFIED", "MATCHED", "QUARANTINED"])

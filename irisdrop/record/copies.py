@@ -12,14 +12,15 @@ from __future__ import annotations
 from typing import Final
 
 from irisdrop.record.database import Database
+from irisdrop.record.queue import contradicted_of
 from irisdrop.vocabulary.states import State
 
 # Why an image is UNREADABLE whose bytes were whole when they were spooled: by this it is found again.
 LOST: Final = "our copy can't be read back and the file is gone from its folder; put it there again, or mend the disk, and it goes on by itself"
 
 _CONFIRMED: Final = (
-    "SELECT max(changed) AS at FROM images WHERE digest = ? "
-    "HAVING sum(state NOT IN (?, ?)) = 0 AND sum(state = ? AND receipt IS NOT NULL) > 0"
+    "SELECT max(changed) AS at FROM images i WHERE digest = ? "
+    f"HAVING sum(state NOT IN (?, ?) OR {contradicted_of('i')}) = 0 AND sum(state = ? AND receipt IS NOT NULL) > 0"
 )
 
 
@@ -30,7 +31,7 @@ class Copies:
         self._db = database
 
     def confirmed_at(self, digest: str) -> str | None:
-        """Since when every image of a digest is DELIVERED with a receipt, or a DUPLICATE of one that is; None where one
-        of them is not, or there is none."""
+        """Since when every image of a digest is DELIVERED with a receipt that the platform stands by, or a DUPLICATE of one
+        that is; None where one of them is not, or there is none."""
         row = self._db.row(_CONFIRMED, (digest, State.DELIVERED, State.DUPLICATE, State.DELIVERED))
         return None if row is None else row["at"]

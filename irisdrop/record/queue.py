@@ -22,6 +22,15 @@ _UNSURE: Final = (
 )
 
 
+def contradicted_of(image: str) -> str:
+    """The condition, in SQL, that the platform spoke against the receipt of an image (an alias of `images`) and gave no
+    right one since: then we may have its only copy."""
+    return (
+        f"EXISTS (SELECT 1 FROM history h WHERE h.image = {image}.id AND h.event = '{CONTRADICT}' AND NOT EXISTS "
+        f"(SELECT 1 FROM history l WHERE l.image = h.image AND l.id > h.id AND l.event = '{Event.CONFIRM}'))"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One line of an image's history."""
@@ -211,11 +220,16 @@ class Queue:
         return counts
 
     def sources_left(self, camera: str, before: datetime, limit: int = 500, beyond: int = 0) -> list[ImageFile]:
-        """Images of a camera whose bytes were delivered before a time and whose source has not been cleared away, oldest
-        first; `beyond` an id, to page on."""
+        """Images of a camera whose bytes were delivered before a time, which nothing that the platform said contradicts, and
+        whose source has not been cleared away, oldest first; `beyond` an id, to page on."""
         rows = self._db.rows(
-            "SELECT * FROM images i WHERE camera = ? AND state IN (?, ?) AND id > ? AND changed < ? AND cleared = 0 AND EXISTS "
-            "(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = ? AND t.changed < ?) ORDER BY id LIMIT ?",
+            "SELECT * FROM images s WHERE camera = ? AND state IN (?, ?) AND id > ? AND changed < ? AND cleared = 0 AND EXISTS "
+            "(SELECT 1 FROM images t WHERE t.digest = s.digest AND t.state = ? AND t.changed < ?) AND NOT EXISTS "
+            f"(SELECT 1 FROM images t WHERE t.digest = s.digest AND {contradicted_of('t')}) ORDER BY id LIMIT ?",
             (camera, State.DELIVERED, State.DUPLICATE, beyond, stamp(before), State.DELIVERED, stamp(before), limit),
         )
         return [as_image(row) for row in rows]
+
+    def contradicted(self, number: int) -> bool:
+        """Whether what the platform said against an image's receipt still stands: then we may have its only copy."""
+        return self._db.row(f"SELECT 1 FROM images i WHERE i.id = ? AND {contradicted_of('i')}", (number,)) is not None

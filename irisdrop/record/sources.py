@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from irisdrop.record.database import Database
+from irisdrop.record.queue import contradicted_of
 from irisdrop.record.text import packed, stamp, unpacked
 from irisdrop.vocabulary.images import MEMBER
 from irisdrop.vocabulary.states import State
@@ -18,7 +19,8 @@ from irisdrop.vocabulary.states import State
 # An image whose bytes the platform has, under its own name or as those of a twin, for as long as is asked for.
 _DELIVERED = (
     f"i.changed < :before AND (i.state = '{State.DELIVERED}' OR (i.state = '{State.DUPLICATE}' AND EXISTS "
-    f"(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = '{State.DELIVERED}' AND t.changed < :before)))"
+    f"(SELECT 1 FROM images t WHERE t.digest = i.digest AND t.state = '{State.DELIVERED}' AND t.changed < :before))) "
+    f"AND NOT EXISTS (SELECT 1 FROM images t WHERE t.digest = i.digest AND {contradicted_of('t')})"
 )
 # The images of an archive: their paths begin with its own and the sign between.
 _MEMBERS = (
