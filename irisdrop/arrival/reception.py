@@ -194,7 +194,8 @@ class Reception:
         )
 
     def _send(self, pending: Pending, force: bool) -> None:
-        """Give it to a thread that reads; newest first, so that a backlog delays no one who sits there now."""
+        """Give it to a thread that reads; what was written last goes first, so that a backlog delays no one who sits there
+        now: of what a first scan finds, each seems newer than an image of today that came in its midst."""
         pending.taking = True
 
         def told(outcome: Outcome | Exception) -> None:
@@ -205,7 +206,7 @@ class Reception:
             self._intake.take(pending, force, self.stopped, self._ledger, told)
 
         archive = self._profile().unpacks(pending.base)
-        self._takers.put(pending.fingerprint.size, -pending.seen, job, archive=archive)
+        self._takers.put(pending.fingerprint.size, -pending.fingerprint.mtime_ns / 1e9, job, archive=archive)
 
     def take_in_outcomes(self) -> None:
         """Conclude the readings that have ended."""

@@ -791,3 +791,21 @@ def test_a_new_image_does_not_wait_for_a_backlog(site, picture) -> None:
     site.wait(lambda: any(image.name == "now.jpg" for image in site.images(State.SETTLED)))
     assert time.monotonic() - begin < 15.0
     assert site.journal.counts()[State.SETTLED] < 3001
+
+
+def test_what_was_written_last_is_taken_first_in_whatever_order_it_was_found(site, picture, monkeypatch) -> None:
+    ranks = {}
+    put = reception.Takers.put
+
+    def noted(takers, size, rank, job, *, archive=False) -> None:
+        ranks[size] = rank
+        put(takers, size, rank, job, archive=archive)
+
+    monkeypatch.setattr(reception.Takers, "put", noted)
+    sizes = []
+    for number, name in enumerate(("c.jpg", "a.jpg", "d.jpg", "b.jpg")):
+        path = site.drop(name, picture(b"x", 1000 + number))
+        os.utime(path, ns=(0, path.stat().st_mtime_ns - (10 - number) * 1_000_000_000))
+        sizes.append(path.stat().st_size)
+    site.lookout().once()
+    assert sorted(ranks.keys() & set(sizes), key=lambda size: ranks[size]) == sizes[::-1]
