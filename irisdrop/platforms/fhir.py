@@ -141,8 +141,12 @@ class FhirWorklist:
         return {key: value for key, value in wire.items() if value}
 
     def _id(self, server: str) -> str:
-        """The entry of the server's own id of an order: the same whatever patient it is given to, as after a merge."""
-        return entry_id(self._site, "ServiceRequest", "", server)
+        """The entry of the server's own id of an order: the same whatever patient it is given to, as after a merge.
+
+        Another server counts its own orders from 1: of that one it is another entry.
+        """
+        place = urlsplit(self._url)
+        return entry_id(self._site, "ServiceRequest", f"{place.netloc}{place.path}".lower(), server)
 
 
 def open_worklist(config: Config) -> FhirWorklist:

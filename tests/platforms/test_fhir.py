@@ -161,6 +161,24 @@ def test_an_order_that_is_given_to_another_patient_is_the_same_entry(fhir: Fhir,
     assert [(entry.keys["PatientID"], entry.standing) for entry in found] == [("000816", Standing.OPEN)]
 
 
+def test_an_order_of_another_server_that_has_the_same_id_there_is_another_entry(fhir: Fhir, records: Any) -> None:
+    """A site goes from the test system to the real one, and both count from 1: what was delivered stays its patient's."""
+    fhir.orders = [order(1)]
+    records.orders.apply(source(fhir).changes(None))
+    (before,) = records.orders.find([("PatientID", "000815")])
+    real = Fhir()
+    try:
+        other_patient(real)
+        changed = {"subject": {"reference": "Patient/p2"}, "identifier": [{"system": "urn:acc", "value": "B-1"}]}
+        real.orders = [order(1, **changed)]
+        records.orders.apply(source(real).changes(None))
+    finally:
+        real.stop()
+    found = records.orders.get(before.id)
+    assert (found.keys, found.standing) == (before.keys, Standing.COMPLETED)
+    assert [entry.keys["PatientID"] for entry in records.orders.open_entries()] == ["000816"]
+
+
 def test_two_orders_of_one_number_stay_two(fhir: Fhir) -> None:
     other_patient(fhir)
     second = order(2, subject={"reference": "Patient/p2"}, identifier=[{"system": "urn:acc", "value": "A-1"}])
