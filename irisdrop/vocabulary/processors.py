@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 _before: frozenset[int] = frozenset()  # those that it had; none where it has them still
+
+# Linux alone has these two; elsewhere the system chooses by itself.
+_get: Final[Callable[[int], set[int]] | None] = getattr(os, "sched_getaffinity", None)
+_set: Final[Callable[[int, Iterable[int]], Any] | None] = getattr(os, "sched_setaffinity", None)
 
 
 def keep_to_one() -> None:
@@ -18,15 +23,15 @@ def keep_to_one() -> None:
     what is bound by hand, sit on the first.
     """
     global _before
-    if sys.platform == "linux":
+    if _get is not None and _set is not None:
         with contextlib.suppress(OSError):
-            before = frozenset(os.sched_getaffinity(0))
-            os.sched_setaffinity(0, {max(before)})
+            before = frozenset(_get(0))
+            _set(0, {max(before)})
             _before = _before or before
 
 
 def free(process: int) -> None:
     """Let a child of ours run on any of those that we had: what hangs in it must not take ours."""
-    if sys.platform == "linux" and _before:
+    if _set is not None and _before:
         with contextlib.suppress(OSError):  # it may have ended
-            os.sched_setaffinity(process, _before)
+            _set(process, _before)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from irisdrop.identity.parsing import system
 from irisdrop.identity.sandbox import environment
+from irisdrop.vocabulary import processors
 
 SECONDS: Final = 6.0  # for one picture
 MEMORY: Final = 900 << 20  # bytes of address space of a child
@@ -149,7 +150,7 @@ class Pictures:
 def _start(memory: int) -> subprocess.Popen[bytes]:
     paths = [str(Path(__file__).parents[3]), *(path for path in sys.path if path)]
     start = f"import sys; sys.path[:] = {paths!r}; from irisdrop.surface.page.drawing import main; main({memory})"
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-I", "-S", "-X", "utf8", "-c", start],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -157,6 +158,8 @@ def _start(memory: int) -> subprocess.Popen[bytes]:
         env=environment(),
         **system.quietly(),
     )
+    processors.free(child.pid)  # a picture that is drawn takes nothing from the agent's own
+    return child
 
 
 def _converse(child: subprocess.Popen[bytes], request: dict[str, Any]) -> Picture | None:
