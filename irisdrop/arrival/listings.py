@@ -47,7 +47,7 @@ class Listings:
         # Held by who compares: whoever looked at the same time would wait 5 ms for the interpreter after each look, and
         # what the server told would be stale before the last one.
         self._turn = threading.Lock()
-        self._held = False
+        self._held: float | None = None  # since when we hold it
 
     @property
     def room(self) -> bool:
@@ -67,7 +67,7 @@ class Listings:
         except queue.Empty:
             return self._given_up()
         finally:
-            self._held = self._turn.acquire(timeout=GLANCE)
+            self._held = time.monotonic() if self._turn.acquire(timeout=GLANCE) else None
         if piece.folder not in self._open:
             return None  # of one that was given up
         if piece.ended:
@@ -82,9 +82,13 @@ class Listings:
         self._let_look()
 
     def _let_look(self) -> None:
-        if self._held:
-            self._held = False
-            self._turn.release()
+        if self._held is None:
+            return
+        held, self._held = time.monotonic() - self._held, None
+        for question in self._open.values():
+            if question.since is not None:
+                question.since += held  # it may have waited for us all the while
+        self._turn.release()
 
     def _given_up(self) -> Piece | None:
         now = time.monotonic()
