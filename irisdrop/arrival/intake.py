@@ -171,7 +171,7 @@ class Intake:
         """What was noted at an archive's own path is over, also that it could not be read before; but one of other bytes
         was another export, and waits for a person."""
         count = len(opened.members)
-        self.journal.open_archive(arrival, count)
+        self.journal.open_archive(arrival, count, opened.digest)
         earlier = self.journal.at_path(arrival.path)
         for image in earlier:
             if image.state is not State.QUARANTINED or image.reason is not Code.UNREADABLE:
@@ -205,7 +205,7 @@ class Intake:
             looked=pending.fingerprint,
             origin=Origin(self.camera, arrival.path, arrival.name, arrived, pending.live),
             largest=self.largest,
-            digests=frozenset(image.digest for image in earlier if image.digest),
+            digests=frozenset(image.digest for image in earlier if image.digest and image.state is not State.SEEN),
             beginning=beginning,
             force=force or pending.racy,
         )

@@ -116,8 +116,10 @@ class Quarantine:
                     "call the platform's integration administrator; then discard the image or assign it.",
                 )
             cleared = dict.fromkeys(("reason", "detail", "entry", "eye", "assigned_by", "not_before", "replaces"))
-            if image.digest is None or not self._spool.holds(image.digest) or image.digest == lies_there:
+            if image.digest is None or not self._spool.holds(image.digest):
                 return self._journal.move(image, Event.RELOOK, by, why, digest=None, size=None, **cleared)
+            if image.digest == lies_there:  # still ours as well, should it be gone before it is looked at
+                return self._journal.move(image, Event.RELOOK, by, why, **cleared)
             return self._journal.move(image, Event.RELEASE, by, why, **cleared)
 
     def discard(self, number: int, *, by: str, why: str, version: int | None = None) -> ImageFile:

@@ -64,6 +64,10 @@ class Arrival:
         return replace(self, path=f"{self.path}{MEMBER}{member}", member=member)
 
 
+# Of an archive that a person released, and whose file went before anybody had looked at it.
+NOT_THERE: Final = "it is no longer in its folder; what we have of it could not be opened"
+
+
 class Journal(Queue, Memory):
     """Every image, its state and its history. Changes check the image's version: two can't act on one look."""
 
@@ -144,9 +148,9 @@ class Journal(Queue, Memory):
             standing = Standing.RACY if racy else Standing.SETTLED
             self.known.note(arrival.camera, arrival.folder, [(arrival.base, arrival.fingerprint, standing)])
             earlier = self.at_path(arrival.path)
-            waiting = [image for image in earlier if image.state is State.SEEN]
+            waiting = self._waiting(earlier, digest)
             for image in earlier:
-                if image.digest == digest:
+                if image.digest == digest and image.state is not State.SEEN:
                     for idle in waiting:
                         self.move(idle, Event.VANISH, AGENT, f"its bytes are those of image {image.id}")
                     return None
@@ -157,12 +161,11 @@ class Journal(Queue, Memory):
                 image, Event.SETTLE, AGENT, "complete and spooled", digest=digest, size=size, ask_first=int(ask_first)
             )
 
-    def open_archive(self, arrival: Arrival, count: int) -> None:
-        """An archive is no image, its members are: what was noted at its path goes."""
+    def open_archive(self, arrival: Arrival, count: int, digest: str) -> None:
+        """An archive of these bytes is no image, its members are: what was noted at its path goes."""
         with self._db.transaction():
-            for image in self.at_path(arrival.path):
-                if image.state is State.SEEN:
-                    self.move(image, Event.VANISH, AGENT, f"an archive of {count} images")
+            for image in self._waiting(self.at_path(arrival.path), digest):
+                self.move(image, Event.VANISH, AGENT, f"an archive of {count} images", digest=None, size=None)
 
     def turn_away(
         self, arrival: Arrival, code: Code, detail: str, *, arrived: datetime, live: bool
@@ -178,10 +181,15 @@ class Journal(Queue, Memory):
             return self.refuse(waiting, code, detail)
 
     def vanish(self, camera: str, folder: str, base: str, path: str) -> None:
-        """Note that a path is gone before its bytes were read; what was read of it before stays."""
+        """Note that a path is gone before its bytes were read; what was read of it before stays, with a person where it was
+        to be looked at again."""
         with self._db.transaction():
             for image in self.at_path(path):
-                if image.state is State.SEEN and image.camera == camera:
+                if image.state is not State.SEEN or image.camera != camera:
+                    continue
+                if image.digest is not None:
+                    self.refuse(image, Code.UNREADABLE, NOT_THERE)
+                else:
                     self.move(image, Event.VANISH, AGENT, "gone before it was complete")
             self.known.forget(camera, folder, [base])
 
@@ -267,6 +275,15 @@ class Journal(Queue, Memory):
             self._db.execute("UPDATE images SET cleared = 1 WHERE id = ?", (number,))
 
     # ------------------------------------------------------------------ within
+
+    def _waiting(self, images: list[ImageFile], digest: str) -> list[ImageFile]:
+        """The SEEN ones, for bytes of this digest. One that was to be looked at again, of other bytes that are ours still,
+        goes back to a person instead."""
+        waiting = [image for image in images if image.state is State.SEEN]
+        for image in waiting:
+            if image.digest not in (None, digest):
+                self.refuse(image, Code.UNREADABLE, NOT_THERE)
+        return [image for image in waiting if image.digest in (None, digest)]
 
     def _paths_of(self, paths: list[str]) -> set[bytes]:
         """Those of some paths that have an image."""

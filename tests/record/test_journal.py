@@ -182,3 +182,33 @@ def test_the_decision_is_kept_with_its_whole_trace(records: Any) -> None:
 
 def _fields(arrival: Any) -> dict[str, Any]:
     return {name: getattr(arrival, name) for name in ("camera", "folder", "base", "path", "fingerprint")}
+
+
+@pytest.mark.parametrize("then", ["gone", "another archive", "another file", "the same"])
+def test_an_archive_that_was_to_be_looked_at_again_is_not_lost_where_its_file_goes_before(
+    records: Any, then: str
+) -> None:
+    """Its bytes are ours, and nobody would have known whose they are."""
+    journal = records.journal
+    refused = journal.refuse(records.settled(name="x.zip"), Code.UNREADABLE, "it can't be opened")
+    journal.move(refused, Event.RELOOK, "anna", "released", reason=None, detail=None)
+    arrival = records.arrival("x.zip")
+    if then == "gone":
+        journal.vanish(arrival.camera, arrival.folder, arrival.base, arrival.path)
+    elif then == "another archive":
+        journal.open_archive(arrival, 2, "b" * 64)
+    else:
+        records.settled(name="x.zip", content=b"another" if then == "another file" else b"picture")
+    found = journal.get(refused.id)
+    assert (found.state, found.digest) == (
+        State.SETTLED if then == "the same" else State.QUARANTINED,
+        refused.digest,
+    )
+
+
+def test_an_archive_that_is_opened_after_its_release_is_no_image_any_more(records: Any) -> None:
+    refused = records.journal.refuse(records.settled(name="x.zip"), Code.UNREADABLE, "it can't be opened")
+    records.journal.move(refused, Event.RELOOK, "anna", "released", reason=None, detail=None)
+    records.journal.open_archive(records.arrival("x.zip"), 2, refused.digest)
+    found = records.journal.get(refused.id)
+    assert (found.state, found.digest) == (State.VANISHED, None)
