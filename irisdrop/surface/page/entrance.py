@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -43,9 +44,11 @@ class Entrance:
         session = self.room.keeper.session(word, "page")
         if session is not None:
             self.room.office.entered(session.person)
-        self.room.keeper.leave(request.cookies.get(COOKIE))  # nothing can reach it any more
         where = "/quarantine" if request.query_params.get("to") == "quarantine" else "/"
         answer = see(where)
+        # Nothing can reach the former session any more. It ends when the browser has the new cookie: a tab that hears of
+        # the end before would ask with the former one, and be locked.
+        answer.background = BackgroundTask(self.room.keeper.leave, request.cookies.get(COOKIE))
         answer.set_cookie(COOKIE, word, httponly=True, samesite="strict", path="/")
         return answer
 
