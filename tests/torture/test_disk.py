@@ -155,8 +155,9 @@ def test_a_reserve_that_is_reached_lets_images_wait_and_the_disk_never_fills(
         site.open_agent(fresh=True)
         for _ in range(50):
             big(site, 4_000_000)
-        assert wait_until(lambda: "SPOOL_FULL" in site.conditions(), 60, 0.1), site.conditions()
-        (detail,) = site.conditions()["SPOOL_FULL"]
+        told: list[str] = []  # kept as it was seen: one copy that ends gives the next one room, for a moment
+        assert wait_until(lambda: bool(told.extend(site.conditions().get("SPOOL_FULL", [])) or told), 60, 0.1)
+        (detail,) = told
         assert detail == "only the reserve of 9.6 MiB is left on the disk"
         room = os.statvfs(disk)
         assert room.f_bavail * room.f_frsize > whole // 40
