@@ -51,6 +51,16 @@ examples:
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that may take longest begin first, so that no worker stands idle while the last of them ends."""
+
+    def longest(item: pytest.Item) -> float:
+        mark = item.get_closest_marker("timeout")
+        return -float(mark.args[0]) if mark is not None else 0.0
+
+    items.sort(key=longest)
+
+
 @pytest.fixture(autouse=True)
 def home_of_nobody(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds, or writes to, the state or configuration of the person who runs it."""

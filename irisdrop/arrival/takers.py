@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from irisdrop.vocabulary import processors
+
 LARGE: Final = 64 * 1024 * 1024
 QUICK: Final = 8  # threads: each waits for the disk most of its time, and flushes that come together cost one
 ARCHIVES: Final = 3  # threads: one of thousands of members delays no other
@@ -82,6 +84,7 @@ class Takers:
 
     def put(self, size: int, rank: float, job: Job, *, archive: bool = False) -> None:
         """Run `job` on a thread; it must not raise."""
+        processors.suit(size)
         lane = self._archives if archive else self._large if size > LARGE else self._quick
         lane.put(rank, job)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("bench")  # one run serves all
+
 HERE = Path(__file__).parent
 TOLERANCE = 2.5  # a machine of CI is shared: only what is far off is a regression
 

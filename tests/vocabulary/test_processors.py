@@ -1,4 +1,4 @@
-"""The agent works on one processor, what it starts on all of them."""
+"""The agent works on one processor while files are small, what it starts on all of them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,39 @@ CODE = """
 import os, subprocess, sys, threading
 from irisdrop.vocabulary import processors
 processors.free(os.getpid())
+processors.suit(1 << 30)
 had = os.sched_getaffinity(0)
 processors.keep_to_one()
 processors.keep_to_one()
-of_thread = []
-thread = threading.Thread(target=lambda: of_thread.append(os.sched_getaffinity(0)))
-thread.start(); thread.join()
+asked, answers = threading.Event(), []
+def wait():
+    answers.append(os.sched_getaffinity(0)); asked.wait(); answers.append(os.sched_getaffinity(0))
+thread = threading.Thread(target=wait)
+thread.start()
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 inherited = os.sched_getaffinity(child.pid)
 processors.free(child.pid)
 freed = os.sched_getaffinity(child.pid)
 child.kill(); child.wait()
 processors.free(child.pid)
-assert os.sched_getaffinity(0) == of_thread[0] == inherited == {max(had)}, (had, of_thread, inherited)
+assert os.sched_getaffinity(0) == inherited == {max(had)}, (had, inherited)
 assert freed == had, (freed, had)
+for _ in range(30): processors.suit(46_000)
+assert os.sched_getaffinity(0) == {max(had)}
+for _ in range(30): processors.suit(2_000_000)
+assert os.sched_getaffinity(0) == had
+for _ in range(30): processors.suit(400_000)
+assert os.sched_getaffinity(0) == had  # between the two it stays where it is
+asked.set(); thread.join()
+assert answers == [{max(had)}, had], answers
+for _ in range(30): processors.suit(46_000)
+assert os.sched_getaffinity(0) == {max(had)}
+for _ in range(30): processors.suit(400_000)
+assert os.sched_getaffinity(0) == {max(had)}
 """
 
 
-def test_threads_share_one_processor_and_a_child_is_let_go_to_all() -> None:
+def test_small_files_are_worked_on_by_one_processor_and_large_ones_and_children_by_all() -> None:
     if sys.platform == "linux":
         subprocess.run([sys.executable, "-c", CODE], check=True, timeout=60)
     else:
