@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 TOGETHER: Final = 32  # entries of one commit, at most: whoever has something else to write waits for it
+WAITING: Final = 2 * TOGETHER  # entries: with more, the newest image would stand behind a backlog that was read already
 IDLE: Final = 10.0  # seconds
 
 Share = Callable[[Callable[[], Any]], Any]
@@ -37,12 +38,14 @@ class Ledger:
         self._waits = False
 
     def enter(self, write: Callable[[], Any], told: Callable[[Any], None]) -> None:
-        """Have `write` run inside a commit soon; `told` gets what it returned once it is on the disk, or its error."""
+        """Have `write` run inside a commit soon; `told` gets what it returned once it is on the disk, or its error. Waits
+        while many wait already: who reads takes the newest file next, but here each stands behind those before it."""
         with self._changed:
+            self._changed.wait_for(lambda: len(self._entries) < WAITING or not self._runs)
             self._entries.append(Entry(write, told))
             if self._runs:
                 if self._waits:
-                    self._changed.notify()
+                    self._changed.notify_all()
                 return
             self._runs = True
         try:
@@ -67,6 +70,7 @@ class Ledger:
             self._waits = False
             entries, self._entries = self._entries[:TOGETHER], self._entries[TOGETHER:]
             self._runs = bool(entries)
+            self._changed.notify_all()  # whoever waits for room
             return entries
 
     def _write(self, entries: list[Entry]) -> None:

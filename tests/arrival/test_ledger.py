@@ -154,3 +154,34 @@ def test_who_waits_for_the_end_waits_for_all_that_was_entered(paper: Paper) -> N
     gate.set()
     ledger.wait(60)
     assert paper.told == [1]
+
+
+def test_who_reads_waits_while_many_entries_wait_so_that_the_newest_file_stands_behind_few() -> None:
+    """Without it an image of now stood behind thousands of a backlog that were read already: 8 s, measured."""
+    writing, go_on = threading.Event(), threading.Event()
+
+    def share(write: Callable[[], Any]) -> Any:
+        writing.set()
+        go_on.wait(30)
+        return write()
+
+    ledger = Ledger("ledger", share)
+    told: list[int] = []
+    ledger.enter(lambda: 0, told.append)
+    assert writing.wait(30)  # one is being written, and all that come now wait
+    entered = threading.Semaphore(0)
+
+    def read() -> None:
+        for number in range(1, 3 * module.WAITING):
+            ledger.enter(lambda n=number: n, told.append)  # type: ignore[misc]
+            entered.release()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    for _ in range(module.WAITING):
+        assert entered.acquire(timeout=30)
+    assert not entered.acquire(timeout=0.3)
+    go_on.set()
+    reader.join(30)
+    ledger.wait(30)
+    assert told == list(range(3 * module.WAITING))
