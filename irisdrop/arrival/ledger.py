@@ -59,8 +59,14 @@ class Ledger:
             self._changed.wait_for(lambda: not self._runs or (self._waits and not self._entries), timeout=seconds)
 
     def _work(self, idle: float) -> None:
-        while entries := self._next(idle):
-            self._write(entries)
+        try:
+            while entries := self._next(idle):
+                self._write(entries)
+        except BaseException:  # whoever comes next begins another thread: nobody may wait here for ever
+            with self._changed:
+                self._runs = False
+                self._changed.notify_all()
+            raise
 
     def _next(self, idle: float) -> list[Entry]:
         with self._changed:

@@ -185,3 +185,19 @@ def test_who_reads_waits_while_many_entries_wait_so_that_the_newest_file_stands_
     reader.join(30)
     ledger.wait(30)
     assert told == list(range(3 * module.WAITING))
+
+
+def test_a_thread_that_dies_of_a_fault_is_followed_by_another(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever reads would wait for room, and no image of that camera would come in until the next start."""
+    ledger = Ledger("t", paper.share)
+    died = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: died.set())
+
+    def faulty(_: Any) -> None:
+        raise LookupError
+
+    ledger.enter(paper.line(1), faulty)
+    assert died.wait(30)
+    ledger.enter(paper.line(2), paper.tells(last=True))
+    assert paper.told_all.wait(30)
+    assert paper.lines() == [1, 2]
